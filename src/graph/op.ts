@@ -12,8 +12,10 @@ export type Tf = typeof tfjs;
 export type FloatMap = tfjs.Tensor4D;
 
 export interface ParameterSpec {
-  /** Full name, `<node>/<parameter>`, as in a weight manifest. */
+  /** Full name, `<node>/<parameter>` unless the node names another entry, as in a weight manifest. */
   readonly name: string;
+  /** What the operator's own rules call it ("filters"); see `ParameterReader`. */
+  readonly shortName: string;
   readonly shape: readonly number[];
   /** How a seeded generator fills it; `fanIn` is the number of products summed into one output. */
   readonly initial:
@@ -40,7 +42,12 @@ export interface ConvolutionGeometry {
   readonly stride: readonly [rows: number, columns: number];
   readonly dilation: readonly [rows: number, columns: number];
   /** Zero padding in front and behind, per axis. */
-  readonly padding: { readonly top: number; readonly bottom: number; readonly left: number; readonly right: number };
+  readonly padding: {
+    readonly top: number;
+    readonly bottom: number;
+    readonly left: number;
+    readonly right: number;
+  };
 }
 
 /** A spatial pooling as the pooling unit sees it. Positions outside the map are left out of the window. */
@@ -48,7 +55,12 @@ export interface PoolingGeometry {
   readonly kind: 'maximum' | 'average';
   readonly window: readonly [rows: number, columns: number];
   readonly stride: readonly [rows: number, columns: number];
-  readonly padding: { readonly top: number; readonly bottom: number; readonly left: number; readonly right: number };
+  readonly padding: {
+    readonly top: number;
+    readonly bottom: number;
+    readonly left: number;
+    readonly right: number;
+  };
   /** Average only: divide by the whole window's size even where it hangs over the edge. */
   readonly countIncludesPadding: boolean;
 }
@@ -68,7 +80,11 @@ export type MachineRole<A> =
       readonly stage: 'array';
       convolution(attributes: A, input: Shape, output: Shape): ConvolutionGeometry;
       /** Float weights as [filters][channels per group][kernel rows][kernel columns], and the bias per filter. */
-      weights(attributes: A, input: Shape, read: ParameterReader): { weights: Float32Array; bias: Float32Array };
+      weights(
+        attributes: A,
+        input: Shape,
+        read: ParameterReader,
+      ): { weights: Float32Array; bias: Float32Array };
     }
   | {
       readonly stage: 'affine';
@@ -99,6 +115,8 @@ export interface OpDefinition<A> {
   /**
    * The integer rule, written plainly from the definition; shares no code with the simulator's kernels.
    * `array` operators make int32 accumulators without bias from int8 weights; the others make int8 maps.
+   * `activation` operators apply themselves to the integers as they stand (scale 1), rounded half to even; between
+   * two scales the requantiser carries them. `affine` operators have no integers of their own and throw.
    */
   integer(attributes: A, input: IntegerMap, output: Shape, weights: Int8Array | undefined): Int32Array;
 }

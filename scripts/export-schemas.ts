@@ -1,0 +1,24 @@
+/** Writes the JSON Schemas of our file formats to `schema/`: `npx tsx scripts/export-schemas.ts`. */
+import { fileURLToPath } from 'node:url';
+import type { z } from 'zod';
+import { jsonSchemaText } from '../src/config/json-schema.ts';
+import { machineSchema } from '../src/hw/machine/config.ts';
+import { modelSchema } from '../src/import/model-yaml.ts';
+import { writeFileAtomically } from '../src/import/write-file.ts';
+
+const SCHEMAS: readonly (readonly [file: string, title: string, schema: z.ZodType])[] = [
+  ['model.schema.json', 'Condensim model file', modelSchema],
+  ['machine.schema.json', 'Condensim machine file', machineSchema],
+];
+
+/** Every schema file's path and the text it should have. */
+export function schemaFiles(): { path: string; text: string }[] {
+  return SCHEMAS.map(([file, title, schema]) => ({
+    path: fileURLToPath(new URL(`../schema/${file}`, import.meta.url)),
+    text: jsonSchemaText({ file, title }, schema),
+  }));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const { path, text } of schemaFiles()) writeFileAtomically(path, text);
+}

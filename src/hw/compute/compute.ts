@@ -1,0 +1,320 @@
+/**
+ * The compute unit: PE array, shift chain and post-processing pipeline, driven by `postProcess` and `compute`
+ * commands in order.
+ *
+ * Cycle rules (see docs/machine.md for the full text):
+ * - A `postProcess` command takes one cycle. A `compute` command is accepted when its tokens are there and the array
+ *   has handed over the last fold of the command before; its first step follows `startCycles` later.
+ * - Each element has an accumulator and a shadow. When a fold's last step is done and the shift chain is free, the
+ *   two swap, and the chain moves the finished fold out, one column a cycle, while the next fold computes.
+ * - With partial sums coming in, a fold's start values are shifted in on the chain's other end, `columns` cycles;
+ *   for the first fold of a command this happens before its first step.
+ * - A column leaves the chain for post-processing when the stage can take it: every column counts towards the
+ *   running maximum of its group, and the last of a group waits until the pooling unit is done with the vector
+ *   before. That vector then occupies the pooling unit for its `vectorCycles`.
+ * - Streaming commands skip the array: a vector is read from the feature buffer each cycle (more if banks
+ *   conflict) and enters post-processing under the same rule.
+ */
+import { assert } from '../../core/diagnostics.ts';
+import type { Engine } from '../../sim/engine.ts';
+import type { Observer } from '../../sim/trace.ts';
+import type { SramStatistics } from '../buffers/buffers.ts';
+import type { Command, CommandOf } from '../isa/formats.ts';
+import type { MachineConfig } from '../machine/config.ts';
+import { CommandQueue, type Tokens } from '../sequencer/queue.ts';
+import type { CommandConsumer } from '../sequencer/sequencer.ts';
+import type { ArrayCycles } from './statistics.ts';
+import { TilePatterns } from './tile-patterns.ts';
+
+/** What the tile does to the bytes; absent in timing mode. */
+export interface TileData {
+  /** Reads the operands and computes; called when the array starts. */
+  begin(tile: CommandOf<'compute'>, post: CommandOf<'postProcess'> | undefined): void;
+  /** Puts the oldest tile begun with post-processing into the output buffer; called when its last byte leaves the pipeline. */
+  finish(): void;
+}
+
+/** Ends of the token channels the unit holds. */
+export interface ComputeTokens {
+  readonly fromLoad: Tokens;
+  readonly toLoad: Tokens;
+  readonly fromStore: Tokens;
+  readonly toStore: Tokens;
+}
+
+export class ComputeUnit implements CommandConsumer {
+  /** Where the array's cycles of the current step went; the machine takes and resets it at each barrier. */
+  cycles: ArrayCycles;
+  sram: SramStatistics;
+
+  private readonly queue: CommandQueue;
+  private readonly patterns: TilePatterns;
+  private readonly tryHandler: number;
+  private readonly arrayDoneHandler: number;
+  private readonly postDoneHandler: number;
+
+  private isTrying = false;
+  private isBusy = false;
+  private post: CommandOf<'postProcess'> | undefined;
+  private tilesInPost = 0;
+  /** From when the array has been idle, for the account of idle cycles. */
+  private idleSince = 0;
+  private idleCause: 'dram' | 'dependency' = 'dependency';
+
+  // Cycle from which the resource is free.
+  private chainFree = 0;
+  private poolFree = 0;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly machine: MachineConfig,
+    private readonly program: readonly Command[],
+    private readonly tokens: ComputeTokens,
+    private readonly data: TileData | undefined,
+    private readonly observer: Observer | undefined,
+    private readonly wakeSequencer: () => void,
+    statistics: { cycles: ArrayCycles; sram: SramStatistics },
+  ) {
+    this.cycles = statistics.cycles;
+    this.sram = statistics.sram;
+    this.queue = new CommandQueue(machine.sequencer.queueDepth);
+    this.patterns = new TilePatterns(machine.peArray.rows, machine.buffers.feature.banks);
+    this.tryHandler = engine.register(() => this.tryNext());
+    this.arrayDoneHandler = engine.register((index) => this.arrayDone(index));
+    this.postDoneHandler = engine.register((index) => this.postDone(index));
+    tokens.fromLoad.onArrival(() => this.wake());
+    tokens.fromStore.onArrival(() => this.wake());
+  }
+
+  get isFull(): boolean {
+    return this.queue.isFull;
+  }
+
+  get isIdle(): boolean {
+    return this.queue.isEmpty && !this.isBusy && this.tilesInPost === 0;
+  }
+
+  push(commandIndex: number): void {
+    this.queue.push(commandIndex);
+    this.wake();
+  }
+
+  /**
+   * Closes the account of idle cycles up to now. While the store unit still writes (`isStoring`) the array waits
+   * for DRAM, otherwise for commands.
+   */
+  settleIdle(isStoring: boolean): void {
+    if (this.isBusy) return;
+    const waited = this.engine.now - this.idleSince;
+    this.cycles[isStoring && this.queue.isEmpty ? 'dram' : this.idleCause] += waited;
+    this.idleSince = this.engine.now;
+  }
+
+  private wake(): void {
+    if (this.isTrying || this.isBusy || this.queue.isEmpty) return;
+    this.isTrying = true;
+    this.engine.schedule(this.engine.now, this.tryHandler);
+  }
+
+  private tryNext(): void {
+    this.isTrying = false;
+    if (this.isBusy || this.queue.isEmpty) return;
+    const index = this.queue.peek();
+    const command = this.program[index]!;
+    if (command.op === 'postProcess') {
+      this.queue.shift();
+      this.post = command;
+      this.wakeSequencer();
+      this.isTrying = true;
+      this.engine.schedule(this.engine.now + 1, this.tryHandler);
+      return;
+    }
+    assert(command.op === 'compute', `${command.op} in the compute queue`);
+    const { fromLoad, fromStore } = this.tokens;
+    const lacksLoad = command.waitLoad === 1 && fromLoad.count === 0;
+    const lacksStore = command.waitStore === 1 && fromStore.count === 0;
+    if (lacksLoad || lacksStore) {
+      this.settleIdle(false);
+      this.idleCause = 'dram';
+      return;
+    }
+    if (command.waitLoad === 1) fromLoad.take();
+    if (command.waitStore === 1) fromStore.take();
+    this.settleIdle(false);
+    this.queue.shift();
+    this.wakeSequencer();
+    this.start(index, command);
+  }
+
+  private start(index: number, tile: CommandOf<'compute'>): void {
+    this.isBusy = true;
+    const post = tile.accumulateOut === 1 ? undefined : this.post;
+    this.data?.begin(tile, post);
+    const end = tile.stream === 1 ? this.streamTile(tile, post) : this.arrayTile(tile, post);
+    this.observer?.slice?.('array', index, this.engine.now, end);
+    this.engine.schedule(end, this.arrayDoneHandler, index);
+    if (post !== undefined) {
+      this.tilesInPost++;
+      const latency = this.machine.peArray.pipelineDepth + this.machine.postProcessing.pipelineDepth;
+      const done = Math.max(this.chainFree, this.poolFree) + latency;
+      this.observer?.slice?.('postProcessing', index, this.engine.now, done);
+      this.engine.schedule(done, this.postDoneHandler, index);
+    }
+  }
+
+  private arrayDone(index: number): void {
+    this.isBusy = false;
+    this.idleSince = this.engine.now;
+    this.idleCause = 'dependency';
+    const tile = this.program[index] as CommandOf<'compute'>;
+    if (tile.signalLoad === 1) this.tokens.toLoad.give();
+    this.wake();
+    if (this.isIdle) this.wakeSequencer();
+  }
+
+  private postDone(index: number): void {
+    this.data?.finish();
+    this.tilesInPost--;
+    const tile = this.program[index] as CommandOf<'compute'>;
+    if (!this.isBusy) {
+      this.settleIdle(false);
+    }
+    if (tile.signalStore === 1) this.tokens.toStore.give();
+    if (this.isIdle) this.wakeSequencer();
+  }
+
+  /** Runs a tile through the array; returns the cycle in which the array has handed over its last fold. */
+  private arrayTile(tile: CommandOf<'compute'>, post: CommandOf<'postProcess'> | undefined): number {
+    const { rows, columns } = this.machine.peArray;
+    const { cycles, sram } = this;
+    const pattern = this.patterns.of(tile, post);
+    const taps = tile.kernelRows * tile.kernelColumns;
+    const pixels = tile.outRows * tile.outColumns;
+    const preloads = tile.accumulateIn === 1;
+    const blocks = Math.ceil(tile.filters / columns);
+    let foldsLeft = tile.groups * pattern.pixelFolds * blocks;
+
+    const begin = this.engine.now;
+    let now = begin + this.machine.sequencer.startCycles;
+    if (preloads) {
+      now = Math.max(now, this.chainFree) + columns;
+      this.chainFree = foldsLeft > 1 ? now + columns : now;
+      sram.accumulator.reads += foldsLeft * columns;
+      sram.accumulator.bytes += tile.groups * pixels * tile.filters * 4;
+    }
+    cycles.fill += now - begin;
+
+    for (let group = 0; group < tile.groups; group++) {
+      let phase = 0;
+      for (let fold = 0; fold < pattern.pixelFolds; fold++) {
+        const lanes = Math.min(rows, pixels - fold * rows);
+        const steps = taps * tile.channels;
+        const stepCycles = pattern.channelCycles[fold]! * tile.channels;
+        for (let block = 0; block < blocks; block++) {
+          const filters = Math.min(columns, tile.filters - block * columns);
+          const swap = Math.max(now + stepCycles, this.chainFree);
+          cycles.busy += steps;
+          cycles.bank += stepCycles - steps;
+          cycles.postProcessing += swap - (now + stepCycles);
+          sram.feature.reads += stepCycles;
+          sram.feature.bytes += steps * lanes;
+          sram.weight.reads += steps;
+          sram.weight.bytes += steps * filters;
+          now = swap;
+          foldsLeft--;
+          if (post === undefined) {
+            this.chainFree = swap + (preloads && foldsLeft > 1 ? columns : filters);
+          } else {
+            phase = this.drain(swap, filters, post.ratio, phase, pattern.vectorCycles[fold]!);
+            if (preloads && foldsLeft > 1) this.chainFree = Math.max(this.chainFree, swap + columns);
+          }
+        }
+      }
+    }
+    if (post === undefined) {
+      sram.accumulator.writes += tile.groups * pattern.pixelFolds * tile.filters;
+      sram.accumulator.bytes += tile.groups * pixels * tile.filters * 4;
+    } else {
+      this.countPost(post, tile);
+    }
+    return now;
+  }
+
+  /** Moves the columns of a finished fold into post-processing; returns how far the open group is. */
+  private drain(from: number, columns: number, ratio: number, phase: number, vectorCycles: number): number {
+    let now = from;
+    let member = phase;
+    for (let column = 0; column < columns; column++) {
+      if (++member === ratio) {
+        member = 0;
+        if (now < this.poolFree) now = this.poolFree;
+        this.poolFree = now + vectorCycles;
+      }
+      now++;
+    }
+    this.chainFree = now;
+    return member;
+  }
+
+  /** Streams a tile past the array; returns the cycle after its last vector was taken. */
+  private streamTile(tile: CommandOf<'compute'>, post: CommandOf<'postProcess'> | undefined): number {
+    assert(post !== undefined, 'a streaming tile needs post-processing');
+    const { rows } = this.machine.peArray;
+    const { cycles, sram } = this;
+    const pattern = this.patterns.of(tile, post);
+    const pixels = tile.outRows * tile.outColumns;
+    const begin = this.engine.now;
+    let now = Math.max(begin + this.machine.sequencer.startCycles, this.chainFree);
+    cycles.fill += now - begin;
+    for (let fold = 0; fold < pattern.pixelFolds; fold++) {
+      const lanes = Math.min(rows, pixels - fold * rows);
+      const readCycles = pattern.channelCycles[fold]!;
+      let member = 0;
+      for (let map = 0; map < tile.filters; map++) {
+        let accepted = now + readCycles - 1;
+        if (++member === post.ratio) {
+          member = 0;
+          const wait = Math.max(0, this.poolFree - accepted);
+          cycles.postProcessing += wait;
+          accepted += wait;
+          this.poolFree = accepted + pattern.vectorCycles[fold]!;
+        }
+        cycles.busy += 1;
+        cycles.bank += readCycles - 1;
+        now = accepted + 1;
+      }
+      sram.feature.reads += readCycles * tile.filters;
+      sram.feature.bytes += lanes * tile.filters;
+    }
+    this.chainFree = now;
+    this.countPost(post, tile);
+    return now;
+  }
+
+  private countPost(post: CommandOf<'postProcess'>, tile: CommandOf<'compute'>): void {
+    const { rows } = this.machine.peArray;
+    const { sram } = this;
+    const filters = tile.groups * tile.filters;
+    const maps = filters / post.ratio;
+    const vectors = Math.ceil((tile.outRows * tile.outColumns) / rows);
+    if (post.requantise === 1) {
+      sram.parameter.reads += vectors * filters;
+      sram.parameter.bytes += vectors * filters * 12;
+    }
+    if (post.ratio > 1) {
+      sram.crossChannel.reads += vectors * (filters - maps);
+      sram.crossChannel.writes += vectors * (filters - maps);
+      sram.crossChannel.bytes += 2 * vectors * (filters - maps) * rows;
+    }
+    const outputBytes = maps * post.outRows * post.outColumns;
+    if (post.poolKind !== 0) {
+      const valueBytes = post.poolKind === 2 ? 2 : 1;
+      // Every input vector merges into the line buffer: a read and a write.
+      sram.pool.reads += vectors * maps;
+      sram.pool.writes += vectors * maps;
+      sram.pool.bytes += 2 * maps * tile.outRows * tile.outColumns * valueBytes;
+    }
+    sram.output.writes += Math.ceil(outputBytes / rows);
+    sram.output.bytes += outputBytes;
+  }
+}

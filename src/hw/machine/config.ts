@@ -1,0 +1,46 @@
+/** A machine as one YAML file: every field with its unit and meaning. */
+import { z } from 'zod';
+import { sum } from '../../core/integers.ts';
+import { buffersSchema } from '../buffers/buffers.ts';
+import { crossChannelBytes, crossChannelPoolSchema } from '../cross-channel-pool/config.ts';
+import { dmaSchema } from '../dma/config.ts';
+import { dramSchema } from '../dram/dram.ts';
+import { peArraySchema } from '../pe-array/config.ts';
+import { requantiseSchema } from '../requantise/config.ts';
+import { sequencerSchema } from '../sequencer/config.ts';
+import { spatialPoolSchema } from '../spatial-pool/config.ts';
+
+export const machineSchema = z
+  .strictObject({
+    name: z.string().min(1).max(100).describe('Name in reports'),
+    description: z.string().max(2000).default('').describe('What this machine is, for people'),
+    clockMHz: z.int().min(1).max(10_000).describe('Clock of the accelerator, in 10^6 cycles a second'),
+    peArray: peArraySchema,
+    buffers: buffersSchema,
+    postProcessing: z
+      .strictObject({
+        requantise: requantiseSchema,
+        pipelineDepth: z
+          .int()
+          .min(1)
+          .max(32)
+          .describe('Cycles from a drained accumulator to its byte in the output buffer'),
+        crossChannelPool: crossChannelPoolSchema.nullable(),
+        spatialPool: spatialPoolSchema.nullable(),
+      })
+      .describe('Bias, requantise, activation, cross-channel pooling, spatial pooling, write-back'),
+    dma: dmaSchema,
+    sequencer: sequencerSchema,
+    dram: dramSchema,
+  })
+  .describe('A machine: the hardware that Condensim simulates');
+
+export type MachineConfig = z.output<typeof machineSchema>;
+
+/** Bytes of all on-chip buffers, the cross-channel pooling registers included. */
+export function totalBufferBytes(machine: MachineConfig): number {
+  return (
+    sum(Object.values(machine.buffers).map((buffer) => buffer.bytes)) +
+    crossChannelBytes(machine.postProcessing.crossChannelPool, machine.peArray.rows)
+  );
+}

@@ -1,0 +1,152 @@
+/**
+ * The machine: its units, connected. One program in, one account of cycles and bytes out.
+ */
+import { assert } from '../../core/diagnostics.ts';
+import { Engine } from '../../sim/engine.ts';
+import type { Observer } from '../../sim/trace.ts';
+import { emptySramStatistics, type SramStatistics } from '../buffers/buffers.ts';
+import { ComputeUnit } from '../compute/compute.ts';
+import { type ArrayCycles, emptyArrayCycles } from '../compute/statistics.ts';
+import { DmaEngine, type TransferSink } from '../dma/dma.ts';
+import { IdealDram } from '../dram/ideal.ts';
+import { bufferNames, type Command, type TrafficKind, trafficKinds } from '../isa/formats.ts';
+import { Tokens } from '../sequencer/queue.ts';
+import { Sequencer } from '../sequencer/sequencer.ts';
+import type { MachineConfig } from './config.ts';
+import type { DataPath } from './data-path.ts';
+
+/** Payload bytes that crossed the DRAM port. */
+export interface DramTraffic {
+  readBytes: number;
+  writeBytes: number;
+  /** Reads and writes together, by what they carried. */
+  byKind: Record<TrafficKind, number>;
+  transactions: number;
+}
+
+/** What happened between two barriers. */
+export interface StepResult {
+  readonly startCycle: number;
+  readonly endCycle: number;
+  /** Adds up to endCycle - startCycle. */
+  readonly array: ArrayCycles;
+  readonly dram: DramTraffic;
+}
+
+export interface MachineResult {
+  readonly cycles: number;
+  readonly steps: readonly StepResult[];
+  readonly sram: SramStatistics;
+  readonly dram: { rowHits: number; activates: number; refreshes: number };
+  /** Events the engine handled: what the simulation cost, not what the machine did. */
+  readonly events: number;
+}
+
+export interface MachineRun {
+  /** Absent: timing mode, no data. */
+  readonly data?: DataPath | undefined;
+  readonly observer?: Observer | undefined;
+  /** Called at every barrier, with the number of the step that ended. */
+  readonly onStep?: ((step: number) => void) | undefined;
+}
+
+export function emptyTraffic(): DramTraffic {
+  return {
+    readBytes: 0,
+    writeBytes: 0,
+    byKind: { weights: 0, inputFeatureMaps: 0, outputFeatureMaps: 0, virtualFeatureMaps: 0 },
+    transactions: 0,
+  };
+}
+
+/** Runs a program; every step of it ends with a barrier. Throws if the program deadlocks (a defect of the compiler). */
+export function runMachine(
+  config: MachineConfig,
+  program: readonly Command[],
+  { data, observer, onStep }: MachineRun = {},
+): MachineResult {
+  const engine = new Engine();
+  const sram = emptySramStatistics();
+  const steps: StepResult[] = [];
+  let traffic = emptyTraffic();
+  let stepStart = 0;
+
+  const sink: TransferSink = {
+    count(command, bytes, pieces) {
+      const buffer = sram[bufferNames[command.buffer]!];
+      if (command.op === 'load') {
+        traffic.readBytes += bytes;
+        buffer.writes += pieces;
+      } else {
+        traffic.writeBytes += bytes;
+        buffer.reads += pieces;
+      }
+      buffer.bytes += bytes;
+      traffic.byKind[trafficKinds[command.kind]!] += bytes;
+      traffic.transactions++;
+    },
+    move: data === undefined ? undefined : (...piece) => data.move(...piece),
+  };
+
+  const loadToCompute = new Tokens();
+  const computeToLoad = new Tokens();
+  const computeToStore = new Tokens();
+  const storeToCompute = new Tokens();
+  const wakeSequencer = () => sequencer.wake();
+  const { queueDepth } = config.sequencer;
+
+  // The machine's map: a unit a line.
+  const dram = new IdealDram(engine, config.dram, config.clockMHz);
+  const load = new DmaEngine(
+    'load',
+    engine,
+    dram,
+    config.dma,
+    queueDepth,
+    program,
+    computeToLoad,
+    loadToCompute,
+    sink,
+    observer,
+    wakeSequencer,
+  );
+  const store = new DmaEngine(
+    'store',
+    engine,
+    dram,
+    config.dma,
+    queueDepth,
+    program,
+    computeToStore,
+    storeToCompute,
+    sink,
+    observer,
+    wakeSequencer,
+  );
+  const compute = new ComputeUnit(
+    engine,
+    config,
+    program,
+    { fromLoad: loadToCompute, toLoad: computeToLoad, fromStore: storeToCompute, toStore: computeToStore },
+    data,
+    observer,
+    wakeSequencer,
+    { cycles: emptyArrayCycles(), sram },
+  );
+  const sequencer = new Sequencer(engine, program, { load, compute, store }, () => {
+    compute.settleIdle(true);
+    steps.push({ startCycle: stepStart, endCycle: engine.now, array: compute.cycles, dram: traffic });
+    for (const tokens of [loadToCompute, computeToLoad, computeToStore, storeToCompute]) {
+      assert(tokens.count === 0, `step ${steps.length - 1} leaves a token behind`);
+    }
+    compute.cycles = emptyArrayCycles();
+    traffic = emptyTraffic();
+    stepStart = engine.now;
+    onStep?.(steps.length - 1);
+  });
+
+  sequencer.start();
+  engine.run();
+  assert(sequencer.isFinished, `the program deadlocks at cycle ${engine.now} in step ${steps.length}`);
+  return { cycles: stepStart, steps, sram, dram: { ...dram.statistics }, events: engine.handled };
+}

@@ -1,0 +1,18 @@
+/** Leaky rectified linear unit. */
+import { z } from 'zod';
+import { divideRoundHalfEven } from '../../core/fixed-point.ts';
+import { defineOp } from '../../graph/op.ts';
+
+export const leakyRelu = defineOp({
+  name: 'leakyRelu',
+  summary: 'x above zero, slope * x below.',
+  attributes: z.strictObject({
+    slope: z.number().min(0).max(1).default(0.1).describe('factor of negative values, 0..1'),
+  }),
+  inputs: 1,
+  inferShape: (_attributes, [input]) => input!,
+  float: (tf, { slope }, [map]) => tf.leakyRelu(map!, slope),
+  machine: { stage: 'activation', activation: ({ slope }) => ({ negativeSlope: slope }) },
+  integer: ({ slope }, input) =>
+    Int32Array.from(input.data, (value) => (value >= 0 ? value : divideRoundHalfEven(slope * value, 1))),
+});

@@ -1,0 +1,120 @@
+/**
+ * The geometry every part of the scheduler agrees on: which rows of which map a range of output rows needs, and how
+ * filters and channels are cut into tiles and chunks.
+ */
+import type { Step } from './steps.ts';
+
+/** Rows [first, end). */
+export interface RowRange {
+  readonly first: number;
+  readonly end: number;
+}
+
+/** A step's work in the terms of the array: streams count as groups that keep their channels. */
+export interface Workload {
+  readonly groups: number;
+  readonly channelsPerGroup: number;
+  readonly filtersPerGroup: number;
+  readonly kernelRows: number;
+  readonly kernelColumns: number;
+  readonly strideRows: number;
+  readonly strideColumns: number;
+  readonly dilationRows: number;
+  readonly dilationColumns: number;
+  readonly padTop: number;
+  readonly padLeft: number;
+}
+
+export function workloadOf(step: Step): Workload {
+  const { convolution } = step;
+  const channels = step.inputShape[0];
+  if (convolution === undefined) {
+    return {
+      groups: channels / step.ratio,
+      channelsPerGroup: step.ratio,
+      filtersPerGroup: step.ratio,
+      kernelRows: 1,
+      kernelColumns: 1,
+      strideRows: 1,
+      strideColumns: 1,
+      dilationRows: 1,
+      dilationColumns: 1,
+      padTop: 0,
+      padLeft: 0,
+    };
+  }
+  return {
+    groups: convolution.groups,
+    channelsPerGroup: channels / convolution.groups,
+    filtersPerGroup: convolution.filters / convolution.groups,
+    kernelRows: convolution.kernel[0],
+    kernelColumns: convolution.kernel[1],
+    strideRows: convolution.stride[0],
+    strideColumns: convolution.stride[1],
+    dilationRows: convolution.dilation[0],
+    dilationColumns: convolution.dilation[1],
+    padTop: convolution.padding.top,
+    padLeft: convolution.padding.left,
+  };
+}
+
+/** Rows before pooling that the output rows need. */
+export function convolvedRowsFor(step: Step, output: RowRange): RowRange {
+  const { pooling } = step;
+  if (pooling === undefined) return output;
+  const [stride] = pooling.stride;
+  const [window] = pooling.window;
+  return {
+    first: Math.max(0, output.first * stride - pooling.padding.top),
+    end: Math.min(step.convolvedShape[1], (output.end - 1) * stride - pooling.padding.top + window),
+  };
+}
+
+/** Input rows that the convolved rows need, clipped to the map; never empty, so that a transfer always is one. */
+export function inputRowsFor(step: Step, work: Workload, convolved: RowRange): RowRange {
+  const rows = step.inputShape[1];
+  const first = Math.max(0, convolved.first * work.strideRows - work.padTop);
+  const end = Math.min(
+    rows,
+    (convolved.end - 1) * work.strideRows - work.padTop + (work.kernelRows - 1) * work.dilationRows + 1,
+  );
+  if (end > first) return { first, end };
+  const nearest = Math.min(Math.max(first, 0), rows - 1);
+  return { first: nearest, end: nearest + 1 };
+}
+
+/** [0, total) cut into pieces of `size`, the last one shorter. */
+export function* pieces(total: number, size: number): Generator<RowRange> {
+  for (let first = 0; first < total; first += size) yield { first, end: Math.min(total, first + size) };
+}
+
+/** Filters computed together: whole groups, or some filters of one group. */
+export interface FilterTile {
+  readonly firstGroup: number;
+  readonly groups: number;
+  /** Within the group. */
+  readonly firstFilter: number;
+  readonly filters: number;
+}
+
+/** The filter tiles of a step, in order. One of the two sizes is below its total only if the other is one group. */
+export function filterTiles(work: Workload, groupsPerTile: number, filtersPerTile: number): FilterTile[] {
+  const tiles: FilterTile[] = [];
+  for (const groups of pieces(work.groups, groupsPerTile)) {
+    for (const filters of pieces(work.filtersPerGroup, filtersPerTile)) {
+      tiles.push({
+        firstGroup: groups.first,
+        groups: groups.end - groups.first,
+        firstFilter: filters.first,
+        filters: filters.end - filters.first,
+      });
+    }
+  }
+  return tiles;
+}
+
+/** Bytes of a tile's weights for `channels` channels a group. */
+export function tileWeightBytes(step: Step, work: Workload, tile: FilterTile, channels: number): number {
+  if (step.convolution === undefined) return 0;
+  return tile.groups * tile.filters * channels * work.kernelRows * work.kernelColumns;
+}

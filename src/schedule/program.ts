@@ -1,0 +1,431 @@
+/**
+ * From tiled steps to the program. A step's tiles are emitted in loop order (bands, filter tiles, chunks, rows);
+ * the loads of the next tile that needs any go out before the current tile's compute, so that transfers overlap.
+ */
+import type { Graph } from '../graph/graph.ts';
+import {
+  bufferNames,
+  type Command,
+  parameterRecordBytes,
+  poolKinds,
+  type TrafficKind,
+  trafficKinds,
+} from '../hw/isa/formats.ts';
+import type { MachineConfig } from '../hw/machine/config.ts';
+import type { Layer, LayeredNetwork } from '../quant/layers.ts';
+import { Emitter, none } from './emit.ts';
+import {
+  convolvedRowsFor,
+  type FilterTile,
+  inputRowsFor,
+  pieces,
+  type RowRange,
+  tileWeightBytes,
+  type Workload,
+  workloadOf,
+} from './geometry.ts';
+import { type DramLayout, layoutDram, type TiledStep } from './layout.ts';
+import { peakFeatureMapBytes, planSteps, type Step, type StepOptions } from './steps.ts';
+import { chooseTiling, outputMaps, type TilingSizes, tilingSizes } from './tiling.ts';
+
+export interface Program {
+  readonly graph: Graph;
+  readonly steps: readonly TiledStep[];
+  readonly commands: readonly Command[];
+  readonly layout: DramLayout;
+  /** See `peakFeatureMapBytes` in steps.ts. */
+  readonly peakFeatureMapBytes: number;
+}
+
+/** Saturation bounds of the layers that requantise; without them (timing mode) the full range of int8. */
+export type Saturation = ReadonlyMap<Layer, { readonly low: number; readonly high: number }>;
+
+/** Plans, tiles, places and emits a network for a machine. */
+export function compileProgram(
+  network: LayeredNetwork,
+  machine: MachineConfig,
+  options: StepOptions,
+  bounds?: Saturation,
+): Program {
+  const steps = planSteps(network, machine, options).map((step) => ({
+    step,
+    tiling: chooseTiling(step, machine),
+  }));
+  return emitProgram(network, steps, machine, bounds);
+}
+
+/** Places and emits steps whose tilings are given. */
+export function emitProgram(
+  network: LayeredNetwork,
+  steps: readonly TiledStep[],
+  machine: MachineConfig,
+  bounds?: Saturation,
+): Program {
+  const { outputs } = network.graph;
+  const layout = layoutDram(steps, outputs, machine);
+  const emitter = new Emitter();
+  steps.forEach((tiled, index) => {
+    new StepEmitter(emitter, tiled, index, layout, bounds).emit();
+  });
+  return {
+    graph: network.graph,
+    steps,
+    commands: emitter.commands,
+    layout,
+    peakFeatureMapBytes: peakFeatureMapBytes(
+      steps.map(({ step }) => step),
+      outputs,
+    ),
+  };
+}
+
+/** One compute command and what must be on chip for it. */
+interface Item {
+  readonly band: number;
+  readonly tile: number;
+  readonly chunk: number;
+  /** Output rows. */
+  readonly rows: RowRange;
+}
+
+const kindCode = (kind: TrafficKind): number => trafficKinds.indexOf(kind);
+const feature = bufferNames.indexOf('feature');
+const weight = bufferNames.indexOf('weight');
+const parameter = bufferNames.indexOf('parameter');
+const output = bufferNames.indexOf('output');
+
+/** Slots of a buffer that are filled in turn, and which piece lies in each. */
+class SlotRing {
+  private readonly pieces: string[];
+  /** Number of the last compute that used the slot. */
+  private readonly lastUse: number[];
+  private next = 0;
+
+  constructor(count: number) {
+    this.pieces = new Array<string>(count).fill('');
+    this.lastUse = new Array<number>(count).fill(none);
+  }
+
+  /** The slot that holds `piece`, or -1. */
+  find(piece: string): number {
+    return this.pieces.indexOf(piece);
+  }
+
+  /** Gives `piece` the next slot in turn; `freeAfter` is the compute that used it last. */
+  claim(piece: string): { slot: number; freeAfter: number } {
+    const slot = this.next;
+    this.next = (this.next + 1) % this.pieces.length;
+    this.pieces[slot] = piece;
+    return { slot, freeAfter: this.lastUse[slot]! };
+  }
+
+  use(slot: number, compute: number): void {
+    this.lastUse[slot] = compute;
+  }
+}
+
+/** What an item reads, once its loads are planned. */
+interface Operands {
+  readonly inputSlot: number;
+  readonly weightSlot: number;
+  readonly parameterSlot: number;
+  /** Number of the last load that must be complete. */
+  readonly load: number;
+}
+
+class StepEmitter {
+  private readonly step: Step;
+  private readonly work: Workload;
+  private readonly sizes: TilingSizes;
+  private readonly items: Item[];
+  private readonly firstCompute: number;
+  private readonly inputs: SlotRing;
+  private readonly weights: SlotRing;
+  private readonly parameters: SlotRing;
+  private readonly loadedInputs = new Set<string>();
+  private readonly operands: Operands[] = [];
+  private readonly storeOfSlot: number[];
+  private lastLoad = none;
+  private finishedTiles = 0;
+
+  constructor(
+    private readonly emitter: Emitter,
+    private readonly tiled: TiledStep,
+    private readonly stepIndex: number,
+    private readonly layout: DramLayout,
+    private readonly bounds: Saturation | undefined,
+  ) {
+    const { step, tiling } = tiled;
+    this.step = step;
+    this.work = workloadOf(step);
+    this.sizes = tilingSizes(step, tiling);
+    this.items = [...this.listItems()];
+    this.firstCompute = emitter.nextCompute;
+    this.inputs = new SlotRing(tiling.inputSlots);
+    this.weights = new SlotRing(tiling.weightSlots);
+    this.parameters = new SlotRing(tiling.parameterSlots);
+    this.storeOfSlot = new Array<number>(tiling.outputSlots).fill(none);
+  }
+
+  emit(): void {
+    // The last tile whose loads are out. They run ahead of the computes by one tile that needs any, never more:
+    // the load queue must not fill up with transfers that wait for computes behind them.
+    let loadedUpTo = -1;
+    this.items.forEach((item, index) => {
+      if (this.operands.length <= index) this.emitLoads(index);
+      if (loadedUpTo <= index) {
+        const commands = this.emitter.commands.length;
+        while (this.operands.length < this.items.length && this.emitter.commands.length === commands) {
+          this.emitLoads(this.operands.length);
+        }
+        loadedUpTo = this.operands.length - 1;
+      }
+      this.emitTile(item, index);
+    });
+    this.emitter.barrier();
+  }
+
+  private *listItems(): Generator<Item> {
+    const { tiling } = this.tiled;
+    for (const [band, bandRows] of this.sizes.bands.entries()) {
+      for (const tile of this.sizes.tiles.keys()) {
+        for (const chunk of this.sizes.chunks.keys()) {
+          for (const rows of pieces(bandRows.end - bandRows.first, tiling.tileRows)) {
+            yield {
+              band,
+              tile,
+              chunk,
+              rows: { first: bandRows.first + rows.first, end: bandRows.first + rows.end },
+            };
+          }
+        }
+      }
+    }
+  }
+
+  private bandInput(band: number): RowRange {
+    return inputRowsFor(this.step, this.work, convolvedRowsFor(this.step, this.sizes.bands[band]!));
+  }
+
+  private emitLoads(index: number): void {
+    const item = this.items[index]!;
+    const compute = this.firstCompute + index;
+    const { tiling } = this.tiled;
+    const { step, sizes } = this;
+    const tile = sizes.tiles[item.tile]!;
+    const chunk = sizes.chunks[item.chunk]!;
+
+    // Resident inputs share a slot per band, filled chunk by chunk as the first filter tile needs them.
+    const slotPiece = tiling.inputResident ? `${item.band}` : `${item.band}/${item.tile}/${item.chunk}`;
+    const inputPiece = tiling.inputResident ? `${item.band}/${item.chunk}` : slotPiece;
+    let inputSlot = this.inputs.find(slotPiece);
+    let freeAfter = none;
+    if (inputSlot < 0) {
+      ({ slot: inputSlot, freeAfter } = this.inputs.claim(slotPiece));
+    }
+    if (!this.loadedInputs.has(inputPiece)) {
+      this.loadedInputs.add(inputPiece);
+      this.loadInput(item, tile, chunk, inputSlot, freeAfter);
+    }
+    this.inputs.use(inputSlot, compute);
+
+    let parameterSlot = 0;
+    if (step.requantised !== undefined) {
+      const piece = tiling.weightsResident ? `${item.tile}` : `${item.band}/${item.tile}`;
+      parameterSlot = this.parameters.find(piece);
+      if (parameterSlot < 0) {
+        const claimed = this.parameters.claim(piece);
+        parameterSlot = claimed.slot;
+        this.loadParameters(tile, parameterSlot, claimed.freeAfter);
+      }
+      // A tile's columns drain while the next compute runs; only when that one is done are the records free.
+      this.parameters.use(parameterSlot, compute + 1);
+    }
+    let weightSlot = 0;
+    if (step.convolution !== undefined) {
+      const piece = tiling.weightsResident
+        ? `${item.tile}/${item.chunk}`
+        : `${item.band}/${item.tile}/${item.chunk}`;
+      weightSlot = this.weights.find(piece);
+      if (weightSlot < 0) {
+        const claimed = this.weights.claim(piece);
+        weightSlot = claimed.slot;
+        this.loadWeights(item, tile, chunk, weightSlot, claimed.freeAfter);
+      }
+      this.weights.use(weightSlot, compute);
+    }
+    this.operands.push({ inputSlot, weightSlot, parameterSlot, load: this.lastLoad });
+  }
+
+  private loadInput(item: Item, tile: FilterTile, chunk: RowRange, slot: number, freeAfter: number): void {
+    const { step, work, sizes } = this;
+    const { tiling } = this.tiled;
+    const [channels, , columns] = step.inputShape;
+    const rows = this.bandInput(item.band);
+    const first = tiling.inputResident
+      ? work.groups > 1
+        ? 0
+        : chunk.first
+      : tile.firstGroup * work.channelsPerGroup + chunk.first;
+    const count = tiling.inputResident
+      ? work.groups > 1
+        ? channels
+        : chunk.end - chunk.first
+      : tile.groups * (chunk.end - chunk.first);
+    const slotChannel = tiling.inputResident ? first : 0;
+    const address = this.layout.maps.get(step.input)! + (rows.first * channels + first) * columns;
+    this.lastLoad = this.emitter.load(
+      {
+        kind: kindCode(step.inputKind),
+        buffer: feature,
+        dramAddress: address,
+        segments: rows.end - rows.first,
+        dramPitch: channels * columns,
+        runs: count,
+        runBytes: columns,
+        bufferAddress: slot * sizes.inputSlotBytes + slotChannel * sizes.planePitch,
+        bufferSegmentPitch: tiling.rowPitch,
+        bufferRunPitch: sizes.planePitch,
+      },
+      freeAfter,
+    );
+  }
+
+  private loadParameters(tile: FilterTile, slot: number, freeAfter: number): void {
+    const firstFilter = tile.firstGroup * this.work.filtersPerGroup + tile.firstFilter;
+    const address = this.layout.parameters[this.stepIndex]! + firstFilter * parameterRecordBytes;
+    const bytes = tile.groups * tile.filters * parameterRecordBytes;
+    this.lastLoad = this.emitter.load(
+      contiguous('weights', parameter, address, slot * this.sizes.parameterSlotBytes, bytes),
+      freeAfter,
+    );
+  }
+
+  private loadWeights(item: Item, tile: FilterTile, chunk: RowRange, slot: number, freeAfter: number): void {
+    const { step, work, sizes } = this;
+    const address = this.layout.weightBlocks[this.stepIndex]![item.tile * sizes.chunks.length + item.chunk]!;
+    const bytes = tileWeightBytes(step, work, tile, chunk.end - chunk.first);
+    this.lastLoad = this.emitter.load(
+      contiguous('weights', weight, address, slot * sizes.weightSlotBytes, bytes),
+      freeAfter,
+    );
+  }
+
+  /** Emits a tile, and its store when it is complete. */
+  private emitTile(item: Item, index: number): void {
+    const { step, work, sizes, emitter } = this;
+    const { tiling } = this.tiled;
+    const operands = this.operands[index]!;
+    const tile = sizes.tiles[item.tile]!;
+    const chunk = sizes.chunks[item.chunk]!;
+    const isLast = item.chunk === sizes.chunks.length - 1;
+    const convolved = convolvedRowsFor(step, item.rows);
+    const bandRows = this.bandInput(item.band);
+    const outputSlot = this.finishedTiles % tiling.outputSlots;
+    const outputAddress = outputSlot * sizes.outputSlotBytes;
+    const isStream = step.convolution === undefined;
+    const streamed = tile.groups * tile.filters;
+    const firstChannel = tiling.inputResident ? tile.firstGroup * work.channelsPerGroup + chunk.first : 0;
+
+    if (isLast) this.emitPostProcess(item, convolved, operands, outputAddress);
+    const compute = emitter.compute(
+      {
+        stream: isStream ? 1 : 0,
+        accumulateIn: item.chunk > 0 ? 1 : 0,
+        accumulateOut: isLast ? 0 : 1,
+        featureAddress: operands.inputSlot * sizes.inputSlotBytes + firstChannel * sizes.planePitch,
+        rowPitch: tiling.rowPitch,
+        planePitch: sizes.planePitch,
+        rows: bandRows.end - bandRows.first,
+        columns: step.inputShape[2],
+        groups: isStream ? 1 : tile.groups,
+        channels: isStream ? streamed : chunk.end - chunk.first,
+        filters: isStream ? streamed : tile.filters,
+        kernelRows: work.kernelRows,
+        kernelColumns: work.kernelColumns,
+        strideRows: work.strideRows,
+        strideColumns: work.strideColumns,
+        dilationRows: work.dilationRows,
+        dilationColumns: work.dilationColumns,
+        padTop: work.padTop + bandRows.first - convolved.first * work.strideRows,
+        padLeft: work.padLeft,
+        outRows: convolved.end - convolved.first,
+        outColumns: step.convolvedShape[2],
+        weightAddress: operands.weightSlot * sizes.weightSlotBytes,
+        accumulatorAddress: 0,
+      },
+      operands.load,
+      isLast ? this.storeOfSlot[outputSlot]! : none,
+    );
+    if (!isLast) return;
+    this.finishedTiles++;
+
+    const [channels, , columns] = step.outputShape;
+    const maps = outputMaps(step, tile);
+    const firstMap = (tile.firstGroup * work.filtersPerGroup + tile.firstFilter) / step.ratio;
+    const rows = item.rows.end - item.rows.first;
+    this.storeOfSlot[outputSlot] = emitter.store(
+      {
+        kind: kindCode(step.outputKind),
+        buffer: output,
+        dramAddress: this.layout.maps.get(step.output)! + (item.rows.first * channels + firstMap) * columns,
+        segments: rows,
+        dramPitch: channels * columns,
+        runs: maps,
+        runBytes: columns,
+        bufferAddress: outputAddress,
+        bufferSegmentPitch: columns,
+        bufferRunPitch: rows * columns,
+      },
+      compute,
+    );
+  }
+
+  private emitPostProcess(item: Item, convolved: RowRange, operands: Operands, outputAddress: number): void {
+    const { step } = this;
+    const { pooling, requantised } = step;
+    const bounds = requantised === undefined ? undefined : this.bounds?.get(requantised);
+    this.emitter.postProcess({
+      requantise: requantised === undefined ? 0 : 1,
+      parameterAddress: operands.parameterSlot * this.sizes.parameterSlotBytes,
+      low: bounds?.low ?? -128,
+      high: bounds?.high ?? 127,
+      ratio: step.ratio,
+      poolKind: poolKinds.indexOf(pooling?.kind ?? 'off'),
+      windowRows: pooling?.window[0] ?? 0,
+      windowColumns: pooling?.window[1] ?? 0,
+      strideRows: pooling?.stride[0] ?? 0,
+      strideColumns: pooling?.stride[1] ?? 0,
+      padTop:
+        pooling === undefined
+          ? 0
+          : convolved.first - item.rows.first * pooling.stride[0] + pooling.padding.top,
+      padLeft: pooling?.padding.left ?? 0,
+      countPadding: pooling?.countIncludesPadding === true ? 1 : 0,
+      outRows: item.rows.end - item.rows.first,
+      outColumns: step.outputShape[2],
+      outputAddress,
+    });
+  }
+}
+
+function contiguous(
+  kind: TrafficKind,
+  buffer: number,
+  dramAddress: number,
+  bufferAddress: number,
+  bytes: number,
+) {
+  return {
+    kind: kindCode(kind),
+    buffer,
+    dramAddress,
+    segments: 1,
+    dramPitch: 0,
+    runs: 1,
+    runBytes: bytes,
+    bufferAddress,
+    bufferSegmentPitch: 0,
+    bufferRunPitch: 0,
+  };
+}

@@ -1,0 +1,381 @@
+/**
+ * How a step is cut to fit the buffers, and the search for a good cut.
+ *
+ * Loop order: bands of output rows; filter tiles; channel chunks; tiles of rows. A band's input is either resident
+ * (loaded once, with its halo) or loaded anew for every filter tile and chunk; weights are either resident for
+ * the whole step or loaded anew for every band. Rows of the halo are read again by the next band.
+ */
+import { InputError } from '../core/diagnostics.ts';
+import { alignUp, ceilDiv, greatestCommonDivisor } from '../core/integers.ts';
+import { parameterRecordBytes } from '../hw/isa/formats.ts';
+import type { MachineConfig } from '../hw/machine/config.ts';
+import { lineBufferBytes } from '../hw/spatial-pool/spatial-pool.ts';
+import {
+  convolvedRowsFor,
+  type FilterTile,
+  filterTiles,
+  inputRowsFor,
+  pieces,
+  type RowRange,
+  tileWeightBytes,
+  type Workload,
+  workloadOf,
+} from './geometry.ts';
+import type { Step } from './steps.ts';
+
+export interface Tiling {
+  readonly groupsPerTile: number;
+  readonly filtersPerTile: number;
+  readonly channelsPerChunk: number;
+  /** Output rows (after pooling) of a band, and of the tiles it is computed in. */
+  readonly bandRows: number;
+  readonly tileRows: number;
+  /** Bytes from row to row in the feature buffer. */
+  readonly rowPitch: number;
+  readonly inputResident: boolean;
+  readonly weightsResident: boolean;
+  /** Slots that are used in turn; 2 lets a transfer overlap with the compute of the other slot. */
+  readonly inputSlots: number;
+  readonly weightSlots: number;
+  readonly parameterSlots: number;
+  readonly outputSlots: number;
+}
+
+/** Everything about a tiling that both the cost and the program need. */
+export interface TilingSizes {
+  readonly tiles: readonly FilterTile[];
+  readonly chunks: readonly RowRange[];
+  readonly bands: readonly RowRange[];
+  readonly planePitch: number;
+  readonly inputSlotBytes: number;
+  readonly weightSlotBytes: number;
+  readonly parameterSlotBytes: number;
+  readonly outputSlotBytes: number;
+}
+
+/** A command holds 16 bits for rows and columns. */
+const maximumRows = 65535;
+
+export function tilingSizes(step: Step, tiling: Tiling): TilingSizes {
+  const work = workloadOf(step);
+  const tiles = filterTiles(work, tiling.groupsPerTile, tiling.filtersPerTile);
+  const chunks = [...pieces(work.channelsPerGroup, tiling.channelsPerChunk)];
+  const bands = [...pieces(step.outputShape[1], tiling.bandRows)];
+  const planePitch = tallestInput(step, work, tiling.bandRows) * tiling.rowPitch;
+  const largest = tiles[0]!;
+  const channelsLoaded = tiling.inputResident ? step.inputShape[0] : largest.groups * tiling.channelsPerChunk;
+  return {
+    tiles,
+    chunks,
+    bands,
+    planePitch,
+    inputSlotBytes: channelsLoaded * planePitch,
+    weightSlotBytes: tileWeightBytes(step, work, largest, tiling.channelsPerChunk),
+    parameterSlotBytes:
+      step.requantised === undefined ? 0 : largest.groups * largest.filters * parameterRecordBytes,
+    outputSlotBytes: outputMaps(step, largest) * tiling.tileRows * step.outputShape[2],
+  };
+}
+
+/** Maps a tile writes, after cross-channel pooling. */
+export function outputMaps(step: Step, tile: FilterTile): number {
+  return (tile.groups * tile.filters) / step.ratio;
+}
+
+/** The most input rows any band of `bandRows` output rows needs. */
+function tallestInput(step: Step, work: Workload, bandRows: number): number {
+  let most = 0;
+  for (const band of pieces(step.outputShape[1], bandRows)) {
+    const input = inputRowsFor(step, work, convolvedRowsFor(step, band));
+    most = Math.max(most, input.end - input.first);
+  }
+  return most;
+}
+
+/** The best tiling found, or an `InputError` that says which buffer is too small for even the smallest tile. */
+export function chooseTiling(step: Step, machine: MachineConfig): Tiling {
+  let best: { tiling: Tiling; cost: number } | undefined;
+  const shortages = new Shortages(machine);
+  for (const tiling of candidates(step, machine, shortages)) {
+    const cost = estimateCost(step, machine, tiling);
+    if (best === undefined || cost < best.cost) best = { tiling, cost };
+  }
+  if (best === undefined) {
+    throw new InputError(
+      `layer '${step.name}' doesn't fit machine '${machine.name}': ${shortages.smallest()}`,
+    );
+  }
+  return best.tiling;
+}
+
+/** Remembers, for every buffer that refused a candidate, the least it would have needed. */
+class Shortages {
+  private readonly needs = new Map<keyof MachineConfig['buffers'], number>();
+
+  constructor(private readonly machine: MachineConfig) {}
+
+  /** Whether `bytes` fit the buffer; if not, it is noted. */
+  fits(buffer: keyof MachineConfig['buffers'], bytes: number): boolean {
+    if (bytes <= this.machine.buffers[buffer].bytes) return true;
+    this.needs.set(buffer, Math.min(bytes, this.needs.get(buffer) ?? Number.POSITIVE_INFINITY));
+    return false;
+  }
+
+  smallest(): string {
+    const [buffer, bytes] = [...this.needs].sort((a, b) => a[1] - b[1])[0] ?? ['feature', 0];
+    const has = this.machine.buffers[buffer].bytes;
+    return `the smallest tile needs ${bytes} bytes of the ${buffer} buffer, which has ${has}; expected ${bytes - has} bytes more`;
+  }
+}
+
+function* candidates(step: Step, machine: MachineConfig, shortages: Shortages): Generator<Tiling> {
+  const work = workloadOf(step);
+  const { rows, columns } = machine.peArray;
+  const { buffers } = machine;
+  for (const { groupsPerTile, filtersPerTile } of tileSizes(work, step.ratio, columns)) {
+    const largest: FilterTile = {
+      firstGroup: 0,
+      groups: groupsPerTile,
+      firstFilter: 0,
+      filters: filtersPerTile,
+    };
+    const maps = outputMaps(step, largest);
+    const { pooling } = step;
+    if (
+      pooling !== undefined &&
+      !shortages.fits(
+        'pool',
+        lineBufferBytes(pooling.kind, pooling.window[0], pooling.stride[0], step.outputShape[2], maps),
+      )
+    ) {
+      continue;
+    }
+    const parameterTile =
+      step.requantised === undefined ? 0 : groupsPerTile * filtersPerTile * parameterRecordBytes;
+    if (!shortages.fits('parameter', parameterTile)) continue;
+    const outputRow = maps * step.outputShape[2];
+    if (!shortages.fits('output', outputRow)) continue;
+
+    for (const channelsPerChunk of chunkSizes(step, work, groupsPerTile)) {
+      const chunkWeights = tileWeightBytes(step, work, largest, channelsPerChunk);
+      if (!shortages.fits('weight', chunkWeights)) continue;
+      const isChunked = channelsPerChunk < work.channelsPerGroup;
+      for (const bandCount of bandCounts(step.outputShape[1])) {
+        const bandRows = ceilDiv(step.outputShape[1], bandCount);
+        if (convolvedRows(step, bandRows) > maximumRows) continue;
+        if (isChunked) {
+          // Partial sums of the whole band stay on chip between chunks, so the band is one tile.
+          const pixels = convolvedRows(step, bandRows) * step.convolvedShape[2];
+          if (!shortages.fits('accumulator', 4 * alignUp(pixels, rows) * filtersPerTile)) continue;
+          if (!shortages.fits('output', bandRows * outputRow)) continue;
+        }
+        const { tileRows, outputSlots } = outputSlotting(
+          bandRows,
+          outputRow,
+          buffers.output.bytes,
+          isChunked,
+        );
+        for (const rowPitch of rowPitches(step, work, buffers.feature.banks)) {
+          for (const inputResident of [true, false]) {
+            const channels = inputResident ? step.inputShape[0] : groupsPerTile * channelsPerChunk;
+            const inputSlot = channels * tallestInput(step, work, bandRows) * rowPitch;
+            if (!shortages.fits('feature', inputSlot)) continue;
+            const common = {
+              groupsPerTile,
+              filtersPerTile,
+              channelsPerChunk,
+              bandRows,
+              tileRows,
+              rowPitch,
+              inputResident,
+              inputSlots: 2 * inputSlot <= buffers.feature.bytes ? 2 : 1,
+              outputSlots,
+            };
+            const tileCount =
+              ceilDiv(work.groups, groupsPerTile) * ceilDiv(work.filtersPerGroup, filtersPerTile);
+            const pieceCount = tileCount * ceilDiv(work.channelsPerGroup, channelsPerChunk);
+            const weightSlots = (count: number) => count * chunkWeights <= buffers.weight.bytes;
+            const parameterSlots = (count: number) => count * parameterTile <= buffers.parameter.bytes;
+            if (weightSlots(pieceCount) && parameterSlots(tileCount)) {
+              yield { ...common, weightsResident: true, weightSlots: pieceCount, parameterSlots: tileCount };
+            }
+            // Records are still read while the tile drains, so a lone slot could never be refilled.
+            if (!shortages.fits('parameter', 2 * parameterTile)) continue;
+            yield {
+              ...common,
+              weightsResident: false,
+              weightSlots: weightSlots(2) ? 2 : 1,
+              parameterSlots: parameterSlots(3) ? 3 : 2,
+            };
+          }
+        }
+      }
+    }
+  }
+}
+
+/** Filters (or whole groups) computed together: as many as there are columns, in multiples of the pooled group. */
+function* tileSizes(
+  work: Workload,
+  ratio: number,
+  columns: number,
+): Generator<{ groupsPerTile: number; filtersPerTile: number }> {
+  const { groups, filtersPerGroup } = work;
+  if (groups > 1) {
+    for (let count = groups; count > 1; count = ceilDiv(count, 2)) {
+      yield { groupsPerTile: count, filtersPerTile: filtersPerGroup };
+    }
+  }
+  const sizes = new Set<number>();
+  const whole = Math.max(ratio, columns - (columns % ratio));
+  const level = (ratio / greatestCommonDivisor(ratio, columns)) * columns;
+  for (const size of [whole, level, 2 * whole, 4 * whole, ratio]) {
+    sizes.add(Math.min(size, filtersPerGroup));
+  }
+  for (const filtersPerTile of sizes) yield { groupsPerTile: 1, filtersPerTile };
+}
+
+/** Channels of a chunk: all, or ever smaller parts. Streams and tiles of several groups are never cut. */
+function* chunkSizes(step: Step, work: Workload, groupsPerTile: number): Generator<number> {
+  let size = work.channelsPerGroup;
+  yield size;
+  if (step.convolution === undefined || groupsPerTile > 1) return;
+  while (size > 1) {
+    size = ceilDiv(size, 2);
+    yield size;
+  }
+}
+
+/** Numbers of bands to try: every one up to 32, then ever coarser steps. */
+function* bandCounts(rows: number): Generator<number> {
+  let previousBandRows = 0;
+  for (
+    let count = 1;
+    count <= rows;
+    count = count < 32 ? count + 1 : Math.min(count + ceilDiv(count, 8), rows + 1)
+  ) {
+    const bandRows = ceilDiv(rows, count);
+    if (bandRows !== previousBandRows) yield count;
+    previousBandRows = bandRows;
+  }
+  if (previousBandRows !== 1) yield rows;
+}
+
+/** Row pitches to try: the one that keeps lanes on different banks where a fold wraps to the next row, and the tightest. */
+function rowPitches(step: Step, work: Workload, banks: number): number[] {
+  const columns = step.inputShape[2];
+  const advance = step.convolvedShape[2] * work.strideColumns;
+  for (let pitch = columns; pitch < columns + banks; pitch++) {
+    if ((pitch * work.strideRows - advance) % banks === 0)
+      return pitch === columns ? [pitch] : [pitch, columns];
+  }
+  return [columns];
+}
+
+/** The most rows before pooling that `outputRows` output rows need. */
+function convolvedRows(step: Step, outputRows: number): number {
+  const { pooling } = step;
+  if (pooling === undefined) return outputRows;
+  return Math.min(step.convolvedShape[1], (outputRows - 1) * pooling.stride[0] + pooling.window[0]);
+}
+
+/**
+ * Rows of the tiles a band is computed in, and output slots: two slots if they take a row each (a chunked band: the
+ * whole band), tiles as tall as a slot allows, evenly spread over the band.
+ */
+function outputSlotting(
+  bandRows: number,
+  rowBytes: number,
+  bufferBytes: number,
+  isChunked: boolean,
+): { tileRows: number; outputSlots: number } {
+  if (isChunked) return { tileRows: bandRows, outputSlots: 2 * bandRows * rowBytes <= bufferBytes ? 2 : 1 };
+  const outputSlots = 2 * rowBytes <= bufferBytes ? 2 : 1;
+  const most = Math.min(bandRows, Math.floor(bufferBytes / outputSlots / rowBytes));
+  return { tileRows: ceilDiv(bandRows, ceilDiv(bandRows, most)), outputSlots };
+}
+
+/**
+ * Estimated cost in cycles: the larger of the array's and the DRAM's cycles, plus what can't overlap, plus the DRAM's
+ * cycles once more, so that of two tilings that keep the array equally busy the one with less traffic wins.
+ */
+function estimateCost(step: Step, machine: MachineConfig, tiling: Tiling): number {
+  const work = workloadOf(step);
+  const { rows, columns } = machine.peArray;
+  const { sequencer, dram, clockMHz, dma } = machine;
+  const tiles = filterTiles(work, tiling.groupsPerTile, tiling.filtersPerTile);
+  const chunkCount = ceilDiv(work.channelsPerGroup, tiling.channelsPerChunk);
+  const bandCount = ceilDiv(step.outputShape[1], tiling.bandRows);
+  const tilesPerBand = ceilDiv(tiling.bandRows, tiling.tileRows);
+  const tileCount = tiles.length;
+
+  const isStream = step.convolution === undefined;
+  const taps = work.kernelRows * work.kernelColumns;
+  const pixels = convolvedRows(step, tiling.tileRows) * step.convolvedShape[2];
+  const folds = ceilDiv(pixels, rows);
+  const conflict = conflictEstimate(step, work, tiling, machine);
+  const pool = step.pooling;
+  const segments = 1 + Math.min(rows, pixels) / step.convolvedShape[2];
+  const vectorCycles =
+    pool === undefined ? 1 : Math.max(1, ceilDiv(pool.window[0], pool.stride[0]) * segments);
+  const largest = tiles[0]!;
+  const filters = largest.groups * largest.filters;
+  const blocks = ceilDiv(largest.filters, columns);
+  const postCycles = (filters / step.ratio) * Math.max(step.ratio, vectorCycles);
+  const arrayCycles = isStream
+    ? Math.max(filters * conflict, postCycles)
+    : Math.max(largest.groups * blocks * taps * work.channelsPerGroup * conflict, postCycles);
+  const overhead = (sequencer.startCycles + 1 + (chunkCount > 1 ? 2 * columns : 0)) * chunkCount;
+  const tileCycles = folds * arrayCycles + overhead;
+  // The last tile of a dimension may be smaller; charge tiles in proportion to the filters they really have.
+  const tileShare = (work.groups * work.filtersPerGroup) / filters;
+  const lastTileWaste = isStream
+    ? tileShare
+    : ceilDiv(work.filtersPerGroup, tiling.filtersPerTile) * (work.groups / largest.groups);
+  const compute = bandCount * tilesPerBand * tileCycles * lastTileWaste;
+
+  // Tiles of one group see the same channels again; tiles of different groups don't.
+  const inputPasses = tiling.inputResident ? 1 : ceilDiv(work.filtersPerGroup, tiling.filtersPerTile);
+  const inputBytes =
+    inputPasses *
+    bandCount *
+    step.inputShape[0] *
+    tallestInput(step, work, tiling.bandRows) *
+    step.inputShape[2];
+  const weightBytes =
+    (tileWeightBytes(
+      step,
+      work,
+      { firstGroup: 0, groups: work.groups, firstFilter: 0, filters: work.filtersPerGroup },
+      work.channelsPerGroup,
+    ) +
+      (step.requantised === undefined ? 0 : work.groups * work.filtersPerGroup * parameterRecordBytes)) *
+    (tiling.weightsResident ? 1 : bandCount);
+  const outputBytes = step.outputShape[0] * step.outputShape[1] * step.outputShape[2];
+  const cyclesPerByte = clockMHz / dram.bandwidthMBps;
+  const transferCommands = bandCount * tileCount * (chunkCount + 1 + tilesPerBand);
+  const dramCycles =
+    (inputBytes + weightBytes + outputBytes) * cyclesPerByte + transferCommands * dma.descriptorCycles;
+
+  const latency = ceilDiv(dram.latencyNs * clockMHz, 1000);
+  // Without a second slot a transfer waits for the compute before it and the compute for the transfer; with one,
+  // only the first transfer is exposed.
+  const pieceCount = bandCount * chunkCount * (tiling.inputResident ? 1 : tileCount);
+  const reusesSlot = tiling.inputSlots === 1 && (tiling.inputResident ? bandCount : pieceCount) > 1;
+  const exposedInputs = inputBytes * cyclesPerByte * (reusesSlot ? 1 : 1 / pieceCount);
+  const exposedWeights =
+    !tiling.weightsResident && tiling.weightSlots === 1 ? weightBytes * cyclesPerByte : 0;
+  return Math.max(compute, dramCycles) + exposedInputs + exposedWeights + 2 * latency + dramCycles;
+}
+
+/** Cycles a step of a fold takes on average, bank conflicts included. */
+function conflictEstimate(step: Step, work: Workload, tiling: Tiling, machine: MachineConfig): number {
+  const { banks } = machine.buffers.feature;
+  const lanes = Math.min(machine.peArray.rows, step.convolvedShape[2]);
+  const distinct = banks / greatestCommonDivisor(work.strideColumns, banks);
+  const within = ceilDiv(lanes, distinct);
+  const isWrapClean =
+    (tiling.rowPitch * work.strideRows - step.convolvedShape[2] * work.strideColumns) % banks === 0;
+  const wrapShare = Math.min(1, machine.peArray.rows / step.convolvedShape[2]);
+  return within + (isWrapClean ? 0 : wrapShare);
+}
