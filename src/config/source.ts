@@ -63,8 +63,8 @@ export function closestWord(word: string, candidates: readonly string[]): string
 /**
  * Checks a document against a schema.
  *
- * Throws an `InputError` with the first thing wrong in the file. An unknown key goes before the keys missing in
- * the same map: a misspelt key is both.
+ * Throws an `InputError` with the first thing wrong in the file. What a map has goes before what it lacks: a
+ * misspelt key is both unknown and missing, and a wrong kind explains why other keys were expected.
  */
 export function validate<S extends z.ZodType>(
   source: SourceText,
@@ -78,10 +78,10 @@ export function validate<S extends z.ZodType>(
   });
   if (!result.success) {
     const problems = result.error.issues.flatMap((issue) => explain(root, issue, []));
-    const misspelt = new Set(problems.filter((p) => p.kind === 'unknown').map((p) => p.map));
+    const spoilt = new Set(problems.filter((p) => p.kind !== 'missing').map((p) => p.map));
     let first: Problem | undefined;
     for (const problem of problems) {
-      if (problem.kind === 'missing' && misspelt.has(problem.map)) continue;
+      if (problem.kind === 'missing' && spoilt.has(problem.map)) continue;
       if (first === undefined || problem.offset < first.offset) first = problem;
     }
     throw new InputError(first!.message, positionAt(source, first!.offset));
@@ -96,7 +96,7 @@ interface Problem {
   readonly kind: 'unknown' | 'missing' | 'wrong';
   readonly offset: number;
   readonly message: string;
-  /** The map that has the key too much or too few. */
+  /** The map that has the key, or lacks it. */
   readonly map?: SourceNode;
 }
 
@@ -130,7 +130,8 @@ function explain(root: SourceNode, issue: z.core.$ZodIssue, prefix: SourcePath):
     wanted === undefined
       ? issue.message
       : `expected ${wanted}, got ${describe(node.value, issue)}${suggestion(node.value, issue)}`;
-  return [{ kind: 'wrong', offset, message: label === '' ? what : `${label}: ${what}` }];
+  const message = label === '' ? what : `${label}: ${what}`;
+  return [{ kind: 'wrong', offset, message, ...(parent === undefined ? {} : { map: parent }) }];
 }
 
 function refusesRoot(issue: z.core.$ZodIssue): boolean {

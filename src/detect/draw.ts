@@ -1,7 +1,7 @@
 /** Drawing detections on a picture. */
 import { clamp } from '../core/integers.ts';
+import type { Picture } from '../core/picture.ts';
 import type { Detection } from './decode.ts';
-import type { Picture } from './picture.ts';
 
 type Colour = readonly [red: number, green: number, blue: number];
 

@@ -1,13 +1,7 @@
-/** Pictures on the host's side of the detector, and a generator of some. */
+/** A generator of pictures, for calibration and runs without one. */
 import { clamp } from '../core/integers.ts';
+import type { Picture } from '../core/picture.ts';
 import { hashSeed, randomStream } from '../core/random.ts';
-
-/** An RGB picture: three bytes a pixel, rows from the top, no padding. */
-export interface Picture {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
-}
 
 /** Lattices of random colours that a seeded picture blends: cells along its longer side, and contrast. */
 const OCTAVES = [
@@ -26,7 +20,10 @@ export function seededPicture(width: number, height: number, seed: number): Pict
     const stride = (cells + 2) * 3;
     return {
       stride,
-      colours: Float64Array.from({ length: (cells + 2) * stride }, () => (random() / 2 ** 32 - 0.5) * contrast),
+      colours: Float64Array.from(
+        { length: (cells + 2) * stride },
+        () => (random() / 2 ** 32 - 0.5) * contrast,
+      ),
       // One row of the lattice, blended for the row of pixels at hand.
       blended: new Float64Array(stride),
       across: Array.from({ length: width }, (_, x) => smoothStep(x / cell)),

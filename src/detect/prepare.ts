@@ -1,8 +1,8 @@
 /** From a picture to the network's input. */
 import { InputError } from '../core/diagnostics.ts';
 import { clamp } from '../core/integers.ts';
+import type { Picture } from '../core/picture.ts';
 import type { NetworkInput } from '../graph/graph.ts';
-import type { Picture } from './picture.ts';
 
 /** Where a picture lies in the network's input: scaled to `width` x `height` cells, in the upper left corner. */
 export interface Placement {
@@ -39,9 +39,10 @@ export function placePicture(
  * Scales a picture into the network's input, pads it on the right and at the bottom with black, and takes
  * (pixel - mean) / divisor of every cell, padding included.
  *
- * Bilinear with half-pixel centres: cell i looks at (i + 0.5) * picture / placed - 0.5, edges repeated, without
- * smoothing when it shrinks (as `tf.image.resizeBilinear(.., halfPixelCenters)` does). Pixels between pixels are
- * not rounded.
+ * Bilinear with half-pixel centres: cell i looks at (i + 0.5) * picture / placed - 0.5, edges repeated. Where the
+ * picture shrinks, the two pixels become as many as a cell covers, weighted by the same triangle made wider (as
+ * Pillow and browsers do it, not TensorFlow): without that, detections flicker with what happens to be skipped.
+ * Nothing is rounded to whole pixel values.
  *
  * Throws an `InputError` when the network does not read three channels.
  */
@@ -53,38 +54,49 @@ export function preparePicture(picture: Picture, input: NetworkInput): PreparedP
     );
   }
   const placement = placePicture(picture.width, picture.height, rows, columns);
-  const across = sampling(picture.width, placement.width);
-  const down = sampling(picture.height, placement.height);
+  const across = samples(picture.width, placement.width);
+  const down = samples(picture.height, placement.height);
   const { mean, divisor } = input.preparation;
   const values = new Float32Array(3 * rows * columns);
+  // One channel, scaled across but not yet down.
+  const narrow = new Float32Array(picture.height * placement.width);
   for (let channel = 0; channel < 3; channel++) {
+    for (let y = 0; y < picture.height; y++) {
+      for (let column = 0; column < placement.width; column++) {
+        const { first, weights } = across[column]!;
+        let at = (y * picture.width + first) * 3 + channel;
+        let pixel = 0;
+        for (let i = 0; i < weights.length; i++, at += 3) pixel += weights[i]! * picture.data[at]!;
+        narrow[y * placement.width + column] = pixel;
+      }
+    }
     const plane = values.subarray(channel * rows * columns, (channel + 1) * rows * columns);
     plane.fill((0 - mean[channel]!) / divisor);
     for (let row = 0; row < placement.height; row++) {
-      const { before: top, behind: bottom, share: vertical } = down[row]!;
-      const upper = top * picture.width;
-      const lower = bottom * picture.width;
+      const { first, weights } = down[row]!;
       for (let column = 0; column < placement.width; column++) {
-        const { before: left, behind: right, share: horizontal } = across[column]!;
-        const pixel = (index: number): number => picture.data[index * 3 + channel]!;
-        const above = mix(pixel(upper + left), pixel(upper + right), horizontal);
-        const below = mix(pixel(lower + left), pixel(lower + right), horizontal);
-        plane[row * columns + column] = (mix(above, below, vertical) - mean[channel]!) / divisor;
+        let at = first * placement.width + column;
+        let pixel = 0;
+        for (let i = 0; i < weights.length; i++, at += placement.width) pixel += weights[i]! * narrow[at]!;
+        plane[row * columns + column] = (pixel - mean[channel]!) / divisor;
       }
     }
   }
   return { values, placement };
 }
 
-function mix(a: number, b: number, share: number): number {
-  return a + (b - a) * share;
-}
-
-/** Per scaled cell along one axis: the two pixels around its centre and the second one's share. */
-function sampling(from: number, to: number): { before: number; behind: number; share: number }[] {
-  return Array.from({ length: to }, (_, i) => {
-    const centre = clamp(((i + 0.5) * from) / to - 0.5, 0, from - 1);
-    const before = Math.floor(centre);
-    return { before, behind: Math.min(before + 1, from - 1), share: centre - before };
+/** Per scaled cell along one axis: the first pixel it sees, and the weights, adding up to 1, of it and the next. */
+function samples(from: number, to: number): { first: number; weights: Float64Array }[] {
+  const reach = Math.max(1, from / to);
+  return Array.from({ length: to }, (_, cell) => {
+    const centre = ((cell + 0.5) * from) / to - 0.5;
+    const first = Math.max(0, Math.floor(centre - reach) + 1);
+    const end = Math.min(from, Math.ceil(centre + reach));
+    const weights = Float64Array.from(
+      { length: end - first },
+      (_, i) => 1 - Math.abs(first + i - centre) / reach,
+    );
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    return { first, weights: weights.map((weight) => weight / total) };
   });
 }

@@ -3,15 +3,9 @@ import { inflateSync } from 'node:zlib';
 import jpeg from 'jpeg-js';
 import { PNG } from 'pngjs';
 import { InputError } from '../core/diagnostics.ts';
+import type { Picture } from '../core/picture.ts';
 import { readBytes } from './read-file.ts';
 import { writeFileAtomically } from './write-file.ts';
-
-/** An RGB picture: three bytes a pixel, rows from the top, no padding. The same as in `detect/picture.ts`. */
-export interface Picture {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
-}
 
 const MAXIMUM_SIDE = 8192;
 const MAXIMUM_BYTES = 64 * 1024 * 1024;

@@ -11,7 +11,7 @@ import { parameterSize } from '../graph/parameters.ts';
  * Every parameter of the graph. Each has a stream of its own, `hashSeed(name, seed)`: adding a node leaves the
  * values of all others alone, apart from the scale of filters behind it.
  *
- * Filters are roughly normal with a variance that makes every convolution's sums come out at variance 1: the mean
+ * Filters are roughly normal with a variance that makes every convolution's sums come out at a variance next to 1: the mean
  * square of its input is followed through the graph (activations shrink it, maxima raise it). Biases are small;
  * batch norm's statistics lie near, not at, the identity, so that folding has something to do.
  * @param seed any 32-bit integer
@@ -36,7 +36,7 @@ function distribution(
 ): { mean: number; deviation: number } {
   switch (initial.kind) {
     case 'weights':
-      return { mean: 0, deviation: 1 / Math.sqrt(initial.fanIn * inputMeanSquare) };
+      return { mean: 0, deviation: GAIN / Math.sqrt(initial.fanIn * inputMeanSquare) };
     case 'bias':
     case 'beta':
     case 'mean':
@@ -46,6 +46,9 @@ function distribution(
       return { mean: 1, deviation: 0.1 };
   }
 }
+
+/** Makes up for what neighbouring cells that are alike take away, layer after layer; measured on Tiny-YOLOv2. */
+const GAIN = 1.04;
 
 /** The sum of four bytes has this mean and this standard deviation: sqrt(4 * (256^2 - 1) / 12). */
 const BYTE_SUM_MEAN = 510;
@@ -103,5 +106,5 @@ function outputMeanSquare(node: Node, input: number): number {
 
 /** What the maximum of `count` neighbours, part correlated and part not, does to the mean square; measured. */
 function maximumGain(count: number): number {
-  return 1 + Math.log2(count) / 4;
+  return 1 + Math.log2(count) / 8;
 }

@@ -1,0 +1,23 @@
+/** Machine files: YAML to a typed configuration. */
+import { parseYaml } from '../config/yaml.ts';
+import { InputError } from '../core/diagnostics.ts';
+import { type MachineConfig, machineSchema } from '../hw/machine/config.ts';
+import { readText } from './read-file.ts';
+
+/** Reads a machine's text; throws an `InputError` with line and column for whatever is wrong with it. */
+export function readMachine(text: string, file: string): MachineConfig {
+  const { value: machine, positionOf } = parseYaml(text, file, machineSchema);
+  // An array that reads more lanes than there are banks would conflict on every step: surely not what was meant.
+  if (machine.buffers.feature.banks < machine.peArray.rows) {
+    throw new InputError(
+      `buffers.feature.banks: ${machine.buffers.feature.banks} banks feed ${machine.peArray.rows} rows, expected at least ${machine.peArray.rows}`,
+      positionOf(['buffers', 'feature', 'banks']),
+    );
+  }
+  return machine;
+}
+
+/** Reads a machine file; throws as `readMachine` does, and when there is no such file. */
+export function readMachineFile(path: string): MachineConfig {
+  return readMachine(readText(path, 'a machine file'), path);
+}

@@ -1,0 +1,260 @@
+/** One run as JSON: the names users and other tools rely on. Fractions are 0..1, sizes bytes, times cycles. */
+import { z } from 'zod';
+import { sum } from '../core/integers.ts';
+import type { Shape } from '../graph/graph.ts';
+import type { BufferStatistics } from '../hw/buffers/buffers.ts';
+import { type MachineConfig, totalBufferBytes } from '../hw/machine/config.ts';
+import {
+  type DramTraffic,
+  emptyTraffic,
+  type MachineResult,
+  type StepResult,
+} from '../hw/machine/machine.ts';
+import type { LayeredNetwork } from '../quant/layers.ts';
+import type { Program } from '../schedule/program.ts';
+import type { Step } from '../schedule/steps.ts';
+
+export const reportSchemaVersion = 1;
+
+const count = z.int().min(0);
+const fraction = z.number().min(0);
+
+const byKind = z
+  .strictObject({
+    weights: count.describe('Weights and requantisation records read'),
+    inputFeatureMaps: count.describe('Feature maps read'),
+    outputFeatureMaps: count.describe('Feature maps written'),
+    virtualFeatureMaps: count.describe(
+      'Maps written and read back only because cross-channel pooling had to wait',
+    ),
+  })
+  .describe('Payload bytes by what they carried; they add up to totalBytes');
+
+const traffic = z.strictObject({
+  readBytes: count,
+  writeBytes: count,
+  totalBytes: count,
+  transactions: count.describe('DRAM transactions of at most one burst'),
+  byKind,
+});
+
+const stalls = z
+  .strictObject({
+    dram: count.describe('The array waited for data from DRAM, or for room to write to it'),
+    bank: count.describe('Reads of one step met in one bank of the feature buffer'),
+    dependency: count.describe('No command was ready, or the last values were still in the pipeline'),
+    postProcessing: count.describe('A finished fold waited for post-processing'),
+    fill: count.describe('Start of commands and preload of partial sums'),
+  })
+  .describe('Cycles in which the array took no step; with computeCycles they add up to the cycles');
+
+const sramCounter = z.strictObject({ reads: count, writes: count, bytes: count });
+
+export const runReportSchema = z.strictObject({
+  schemaVersion: z.literal(reportSchemaVersion),
+  model: z.strictObject({
+    name: z.string(),
+    macs: count.describe('Multiply-accumulates of one inference, padded taps counted'),
+    parameters: count.describe('Weights and biases after folding batch norm'),
+    weights: z.string().describe('Where the weights come from'),
+  }),
+  hardware: z.strictObject({
+    name: z.string(),
+    clockMHz: count,
+    processingElements: count,
+    totalBufferBytes: count,
+  }),
+  mode: z
+    .enum(['full', 'timing'])
+    .describe('full: data flowed; timing: the same cycles and bytes without data'),
+  virtualFeatureMaps: z
+    .enum(['none', 'on chip', 'stored'])
+    .describe('Whether maps before cross-channel pooling stayed on chip'),
+  conventions: z.array(z.string()).describe('Conventions that move the figures'),
+  totals: z.strictObject({
+    cycles: count,
+    seconds: z.number(),
+    framesPerSecond: z.number(),
+    macUtilization: fraction.describe('macs / (cycles * processing elements)'),
+    computeCycles: count.describe('Cycles in which the array took a step'),
+    stalls,
+    peakFeatureMapBytes: count.describe('Most bytes of feature maps alive in DRAM at any step'),
+    commands: count.describe('Commands of the program'),
+    dram: z.strictObject({
+      ...traffic.shape,
+      rowHits: count.describe('0 for an ideal DRAM, which has no rows'),
+      activates: count,
+      refreshes: count,
+    }),
+    sram: z
+      .record(z.string(), sramCounter)
+      .describe('Word accesses of each on-chip memory and the bytes they carried'),
+  }),
+  layers: z.array(
+    z.strictObject({
+      name: z.string(),
+      operator: z.string(),
+      fused: z.array(z.string()).describe('Nodes of the network carried out in this pass'),
+      cycles: count,
+      startCycle: count,
+      endCycle: count,
+      macs: count,
+      utilization: fraction,
+      computeCycles: count,
+      stalls,
+      dram: traffic,
+    }),
+  ),
+  outputs: z.array(
+    z.strictObject({
+      name: z.string(),
+      shape: z.array(count),
+      sha256: z.string().describe("Of the integer tensor's bytes, C-order, little endian; full mode only"),
+    }),
+  ),
+});
+
+export type RunReport = z.output<typeof runReportSchema>;
+export type RunTraffic = z.output<typeof traffic>;
+
+/** What a report is made from; see `Simulation` in pipeline.ts. */
+export interface ReportSubject {
+  readonly network: LayeredNetwork;
+  readonly machine: MachineConfig;
+  readonly mode: 'full' | 'timing';
+  readonly program: Program;
+  readonly result: MachineResult;
+  readonly tensors: ReadonlyMap<string, Int8Array>;
+}
+
+export async function runReport(subject: ReportSubject, weightSource: string): Promise<RunReport> {
+  const { network, machine, mode, program, result } = subject;
+  const processingElements = machine.peArray.rows * machine.peArray.columns;
+  const clockHz = machine.clockMHz * 1e6;
+  const total = totalTraffic(result.steps);
+  return {
+    schemaVersion: reportSchemaVersion,
+    model: {
+      name: network.graph.name,
+      macs: network.macs,
+      parameters: network.parameters,
+      weights: mode === 'full' ? weightSource : 'not needed in timing mode',
+    },
+    hardware: {
+      name: machine.name,
+      clockMHz: machine.clockMHz,
+      processingElements,
+      totalBufferBytes: totalBufferBytes(machine),
+    },
+    mode,
+    virtualFeatureMaps: placementOfVirtualMaps(program),
+    conventions: conventions(program),
+    totals: {
+      cycles: result.cycles,
+      seconds: result.cycles / clockHz,
+      framesPerSecond: clockHz / result.cycles,
+      macUtilization: network.macs / (result.cycles * processingElements),
+      computeCycles: sum(result.steps.map((step) => step.array.busy)),
+      stalls: totalStalls(result.steps),
+      peakFeatureMapBytes: program.peakFeatureMapBytes,
+      commands: program.commands.length,
+      dram: { ...trafficReport(total), ...result.dram },
+      sram: Object.fromEntries(
+        Object.entries(result.sram).map(([name, { reads, writes, bytes }]: [string, BufferStatistics]) => [
+          name,
+          { reads, writes, bytes },
+        ]),
+      ),
+    },
+    layers: program.steps.map(({ step }, index) =>
+      layerReport(step, result.steps[index]!, processingElements),
+    ),
+    outputs: await outputReports(subject),
+  };
+}
+
+function layerReport(
+  step: Step,
+  result: StepResult,
+  processingElements: number,
+): RunReport['layers'][number] {
+  const cycles = result.endCycle - result.startCycle;
+  const { busy, ...layerStalls } = result.array;
+  return {
+    name: step.name,
+    operator: step.operator,
+    fused: step.layers.flatMap((layer) => [layer.node.name, ...layer.merged.map((node) => node.name)]),
+    cycles,
+    startCycle: result.startCycle,
+    endCycle: result.endCycle,
+    macs: step.macs,
+    utilization: step.macs / (cycles * processingElements),
+    computeCycles: busy,
+    stalls: layerStalls,
+    dram: trafficReport(result.dram),
+  };
+}
+
+function trafficReport(traffic: DramTraffic): RunTraffic {
+  const { readBytes, writeBytes, transactions, byKind } = traffic;
+  return { readBytes, writeBytes, totalBytes: readBytes + writeBytes, transactions, byKind: { ...byKind } };
+}
+
+function totalTraffic(steps: readonly StepResult[]): DramTraffic {
+  const total = emptyTraffic();
+  for (const { dram } of steps) {
+    total.readBytes += dram.readBytes;
+    total.writeBytes += dram.writeBytes;
+    total.transactions += dram.transactions;
+    for (const kind of Object.keys(total.byKind) as (keyof DramTraffic['byKind'])[]) {
+      total.byKind[kind] += dram.byKind[kind];
+    }
+  }
+  return total;
+}
+
+function totalStalls(steps: readonly StepResult[]): RunReport['totals']['stalls'] {
+  const total = { dram: 0, bank: 0, dependency: 0, postProcessing: 0, fill: 0 };
+  for (const { array } of steps) {
+    for (const cause of Object.keys(total) as (keyof typeof total)[]) total[cause] += array[cause];
+  }
+  return total;
+}
+
+function placementOfVirtualMaps(program: Program): RunReport['virtualFeatureMaps'] {
+  if (program.steps.some(({ step }) => step.layers[0]!.work.stage === 'crossChannel')) return 'stored';
+  return program.steps.some(({ step }) => step.ratio > 1) ? 'on chip' : 'none';
+}
+
+function conventions(program: Program): string[] {
+  const lines = [
+    'Bytes are payload: what a transaction carries, not what a burst could.',
+    'Each filter has a 12-byte record (bias, two multipliers, shift), counted as weights.',
+    'Rows of the halo between bands are read again and counted again.',
+    'The program itself is held on chip; fetching it is not counted.',
+  ];
+  if (placementOfVirtualMaps(program) === 'stored') {
+    lines.push(
+      'Stored virtual maps (convention a): convolution and spatial maximum in the pipe, all pooled maps written, a second pass reads them, keeps the maxima and writes those.',
+    );
+  }
+  return lines;
+}
+
+async function outputReports(subject: ReportSubject): Promise<RunReport['outputs']> {
+  const { network, tensors } = subject;
+  const reports: RunReport['outputs'] = [];
+  for (const name of network.graph.outputs) {
+    const tensor = tensors.get(name);
+    if (tensor === undefined) continue;
+    const shape: Shape = network.graph.nodes.find((node) => node.name === name)!.outputShape;
+    reports.push({ name, shape: [...shape], sha256: await sha256(tensor) });
+  }
+  return reports;
+}
+
+async function sha256(tensor: Int8Array): Promise<string> {
+  const bytes = new Uint8Array(tensor);
+  const digest = await crypto.subtle.digest('SHA-256', bytes);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

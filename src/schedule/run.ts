@@ -1,0 +1,80 @@
+/** Runs a compiled program on the machine, with data (full) or without (timing). */
+import { assert } from '../core/diagnostics.ts';
+import type { Shape } from '../graph/graph.ts';
+import { decodeProgram, encodeProgram } from '../hw/isa/encode.ts';
+import type { MachineConfig } from '../hw/machine/config.ts';
+import { DataPath } from '../hw/machine/data-path.ts';
+import { type MachineResult, runMachine } from '../hw/machine/machine.ts';
+import { memoryMap } from '../hw/machine/memory-map.ts';
+import { createMemory, loadKernels } from '../kernels/kernels.ts';
+import type { QuantisedNetwork } from '../quant/quantised.ts';
+import type { Observer } from '../sim/trace.ts';
+import { readMap, writeConstants, writeMap } from './image.ts';
+import type { Program } from './program.ts';
+
+/** What a full run starts from. */
+export interface RunData {
+  readonly quantised: QuantisedNetwork;
+  /** The network's input, int8 [channels][rows][columns]. */
+  readonly input: Int8Array;
+}
+
+export interface RunOptions {
+  readonly data?: RunData | undefined;
+  readonly observer?: Observer | undefined;
+  /** Which maps to copy out of DRAM when their step ends; the network's outputs always are. */
+  readonly keep?: (tensor: string) => boolean;
+}
+
+export interface ProgramRun {
+  readonly result: MachineResult;
+  /** int8 [channels][rows][columns] by tensor name; empty in timing mode. */
+  readonly tensors: ReadonlyMap<string, Int8Array>;
+}
+
+/**
+ * Executes the program's encoded words. Cycles and bytes do not depend on whether data flow.
+ */
+export async function runProgram(
+  program: Program,
+  machine: MachineConfig,
+  { data, observer, keep = () => false }: RunOptions = {},
+): Promise<ProgramRun> {
+  const commands = decodeProgram(encodeProgram(program.commands));
+  const tensors = new Map<string, Int8Array>();
+  if (data === undefined) return { result: runMachine(machine, commands, { observer }), tensors };
+
+  const map = memoryMap(machine, commands, program.layout.totalBytes);
+  const memory = createMemory(map.totalBytes);
+  const kernels = await loadKernels(memory);
+  const dram = new Uint8Array(memory.buffer, map.dram, program.layout.totalBytes);
+  writeConstants(dram, program, data.quantised);
+  const { input, outputs } = program.graph;
+  const inputAddress = program.layout.maps.get(input.name);
+  assert(inputAddress !== undefined, 'no step reads the network input');
+  writeMap(dram, inputAddress, input.shape, data.input);
+
+  const shapes = tensorShapes(program);
+  const result = runMachine(machine, commands, {
+    data: new DataPath(kernels, map),
+    observer,
+    onStep(index) {
+      const { output } = program.steps[index]!.step;
+      if (keep(output) || outputs.includes(output)) {
+        tensors.set(output, readMap(dram, program.layout.maps.get(output)!, shapes.get(output)!));
+      }
+    },
+  });
+  return { result, tensors };
+}
+
+/** Shapes of the maps that steps leave in DRAM, as the network sees them. */
+function tensorShapes(program: Program): Map<string, Shape> {
+  const shapes = new Map<string, Shape>();
+  for (const { step } of program.steps) shapes.set(step.output, step.outputShape);
+  // A pass may see a map as one tall channel, and the layer whose tensor it makes may belong to an earlier pass.
+  for (const layer of program.steps.flatMap(({ step }) => step.layers)) {
+    if (shapes.has(layer.output)) shapes.set(layer.output, layer.outputShape);
+  }
+  return shapes;
+}
