@@ -5,10 +5,14 @@ import { jsonSchemaText } from '../src/config/json-schema.ts';
 import { machineSchema } from '../src/hw/machine/config.ts';
 import { modelSchema } from '../src/import/model-yaml.ts';
 import { writeFileAtomically } from '../src/import/write-file.ts';
+import { comparisonSchema } from '../src/report/comparison.ts';
+import { runReportSchema } from '../src/report/run-report.ts';
 
 const SCHEMAS: readonly (readonly [file: string, title: string, schema: z.ZodType])[] = [
   ['model.schema.json', 'Condensim model file', modelSchema],
   ['machine.schema.json', 'Condensim machine file', machineSchema],
+  ['run.schema.json', 'Condensim run report', runReportSchema],
+  ['comparison.schema.json', 'Condensim comparison', comparisonSchema],
 ];
 
 /** Every schema file's path and the text it should have. */
