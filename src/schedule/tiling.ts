@@ -7,6 +7,7 @@
  */
 import { InputError } from '../core/diagnostics.ts';
 import { alignUp, ceilDiv, greatestCommonDivisor } from '../core/integers.ts';
+import { fieldMaximum } from '../hw/isa/encode.ts';
 import { parameterRecordBytes } from '../hw/isa/formats.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { lineBufferBytes } from '../hw/spatial-pool/spatial-pool.ts';
@@ -53,8 +54,7 @@ export interface TilingSizes {
   readonly outputSlotBytes: number;
 }
 
-/** A command holds 16 bits for rows and columns. */
-const maximumRows = 65535;
+const maximumRows = fieldMaximum('compute', 'outRows');
 
 export function tilingSizes(step: Step, tiling: Tiling): TilingSizes {
   const work = workloadOf(step);
@@ -94,6 +94,7 @@ function tallestInput(step: Step, work: Workload, bandRows: number): number {
 
 /** The best tiling found, or an `InputError` that says which buffer is too small for even the smallest tile. */
 export function chooseTiling(step: Step, machine: MachineConfig): Tiling {
+  checkCommandRanges(step);
   let best: { tiling: Tiling; cost: number } | undefined;
   const shortages = new Shortages(machine);
   for (const tiling of candidates(step, machine, shortages)) {
@@ -106,6 +107,30 @@ export function chooseTiling(step: Step, machine: MachineConfig): Tiling {
     );
   }
   return best.tiling;
+}
+
+/** Refuses a step whose geometry no command can hold. */
+function checkCommandRanges(step: Step): void {
+  const work = workloadOf(step);
+  const check = (what: string, value: number, most: number): void => {
+    if (value > most) {
+      throw new InputError(
+        `layer '${step.name}': ${what} of ${value}, expected at most ${most} on any machine`,
+      );
+    }
+  };
+  check('width', Math.max(step.inputShape[2], step.convolvedShape[2]), fieldMaximum('compute', 'columns'));
+  check('kernel', Math.max(work.kernelRows, work.kernelColumns), fieldMaximum('compute', 'kernelRows'));
+  check('stride', Math.max(work.strideRows, work.strideColumns), fieldMaximum('compute', 'strideRows'));
+  check(
+    'dilation',
+    Math.max(work.dilationRows, work.dilationColumns),
+    fieldMaximum('compute', 'dilationRows'),
+  );
+  check('padding', Math.max(work.padTop, work.padLeft), fieldMaximum('compute', 'padLeft'));
+  if (step.pooling !== undefined) {
+    check('pooling stride', Math.max(...step.pooling.stride), fieldMaximum('postProcess', 'strideRows'));
+  }
 }
 
 /** Remembers, for every buffer that refused a candidate, the least it would have needed. */

@@ -16,6 +16,16 @@ export function fitsField(field: Field, value: number): boolean {
   return Number.isInteger(value) && value >= low && value <= high;
 }
 
+/** The largest value of a command's field. */
+export function fieldMaximum<N extends CommandName>(
+  command: N,
+  name: (typeof formats)[N]['fields'][number]['name'],
+): number {
+  const field = (formats[command].fields as readonly Field[]).find((candidate) => candidate.name === name);
+  assert(field !== undefined, `${command} has no field ${name}`);
+  return 2 ** (field.signed ? field.bits - 1 : field.bits) - 1;
+}
+
 /** The words of a program, `wordBytes` each. A value outside its field is a defect of the compiler. */
 export function encodeProgram(commands: readonly Command[]): Uint8Array {
   const words = new Uint8Array(commands.length * wordBytes);
