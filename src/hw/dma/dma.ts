@@ -90,11 +90,6 @@ export class DmaEngine implements CommandConsumer {
     return this.queue.isEmpty && this.active < 0 && this.incomplete.length === 0;
   }
 
-  /** Whether a transfer is being carried out, as opposed to waiting for a token. */
-  get isTransferring(): boolean {
-    return this.active >= 0 || this.incomplete.length > 0;
-  }
-
   push(commandIndex: number): void {
     this.queue.push(commandIndex);
     this.wake();
