@@ -1,13 +1,13 @@
 /**
  * DRAM bytes of a step from its shapes and tiling alone: an account that shares nothing with the program or the
  * simulation, so that their agreement means something. Rows are counted by asking, for every output row of a band,
- * which input rows its taps touch.
+ * which input rows its taps span; taps in the padding count as the nearest row of the map.
  *
  * weights = (weights + 12-byte records) * (1 if resident, else bands)
  * input   = channels * columns * rows with halo over all bands * (1 if resident, else filter tiles of a group)
  * output  = maps * rows * columns
  */
-import { ceilDiv, product } from '../core/integers.ts';
+import { ceilDiv, clamp, product } from '../core/integers.ts';
 import { parameterRecordBytes } from '../hw/isa/formats.ts';
 import type { TiledStep } from './layout.ts';
 
@@ -24,7 +24,7 @@ export function closedFormTraffic({ step, tiling }: TiledStep): ClosedFormTraffi
   let rowsRead = 0;
   for (let band = 0; band < bands; band++) {
     const first = band * tiling.bandRows;
-    rowsRead += inputRowsTouched({ step, tiling }, first, Math.min(outputRows, first + tiling.bandRows));
+    rowsRead += inputRowsSpanned({ step, tiling }, first, Math.min(outputRows, first + tiling.bandRows));
   }
   const { convolution } = step;
   const groups = convolution?.groups ?? 1;
@@ -41,8 +41,8 @@ export function closedFormTraffic({ step, tiling }: TiledStep): ClosedFormTraffi
   };
 }
 
-/** Rows from the first to the last input row that output rows [first, end) depend on; at least one. */
-function inputRowsTouched({ step }: TiledStep, first: number, end: number): number {
+/** Rows from the first to the last input row that the taps of output rows [first, end) span. */
+function inputRowsSpanned({ step }: TiledStep, first: number, end: number): number {
   const rows = step.inputShape[1];
   const convolvedRows = step.convolvedShape[1];
   const { pooling, convolution } = step;
@@ -59,11 +59,11 @@ function inputRowsTouched({ step }: TiledStep, first: number, end: number): numb
           convolved * (convolution?.stride[0] ?? 1) -
           (convolution?.padding.top ?? 0) +
           tap * (convolution?.dilation[0] ?? 1);
-        if (row < 0 || row >= rows) continue;
-        lowest = Math.min(lowest, row);
-        highest = Math.max(highest, row);
+        const nearest = clamp(row, 0, rows - 1);
+        lowest = Math.min(lowest, nearest);
+        highest = Math.max(highest, nearest);
       }
     }
   }
-  return highest < lowest ? 1 : highest - lowest + 1;
+  return highest - lowest + 1;
 }

@@ -217,7 +217,9 @@ class StepEmitter {
 
     // Resident inputs share a slot per band, filled chunk by chunk as the first filter tile needs them.
     const slotPiece = tiling.inputResident ? `${item.band}` : `${item.band}/${item.tile}/${item.chunk}`;
-    const inputPiece = tiling.inputResident ? `${item.band}/${item.chunk}` : slotPiece;
+    // (All at once if there are groups: a chunk of one group is no contiguous part of the others' rows.)
+    const isChunkOfAll = tiling.inputResident && this.work.groups === 1;
+    const inputPiece = isChunkOfAll ? `${item.band}/${item.chunk}` : slotPiece;
     let inputSlot = this.inputs.find(slotPiece);
     let freeAfter = none;
     if (inputSlot < 0) {

@@ -38,31 +38,29 @@ export class Sequencer {
     this.engine.schedule(this.engine.now, this.dispatchHandler);
   }
 
-  /** A unit took a command or fell idle. */
+  /** A unit took a command or fell idle; whether it is what the next command waits for shows here, not a cycle later. */
   wake(): void {
-    if (!this.isWaiting) return;
+    if (!this.isWaiting || !this.canDispatch()) return;
     this.isWaiting = false;
     this.engine.schedule(this.engine.now + 1, this.dispatchHandler);
   }
 
   private dispatch(): void {
     if (this.isFinished) return;
-    const { queue } = formats[this.program[this.next]!.op];
-    if (queue === 'sequencer') {
-      if (!Object.values(this.units).every((unit) => unit.isIdle)) {
-        this.isWaiting = true;
-        return;
-      }
-      this.onBarrier();
-    } else {
-      const unit = this.units[queue];
-      if (unit.isFull) {
-        this.isWaiting = true;
-        return;
-      }
-      unit.push(this.next);
+    if (!this.canDispatch()) {
+      this.isWaiting = true;
+      return;
     }
+    const { queue } = formats[this.program[this.next]!.op];
+    if (queue === 'sequencer') this.onBarrier();
+    else this.units[queue].push(this.next);
     this.next++;
     if (!this.isFinished) this.engine.schedule(this.engine.now + 1, this.dispatchHandler);
+  }
+
+  private canDispatch(): boolean {
+    const { queue } = formats[this.program[this.next]!.op];
+    if (queue !== 'sequencer') return !this.units[queue].isFull;
+    return Object.values(this.units).every((unit) => unit.isIdle);
   }
 }

@@ -1,0 +1,99 @@
+/** `condensim detect`: runs a detector on the accelerator and decodes its boxes. */
+import { type Command, Option } from 'commander';
+import { InputError } from '../core/diagnostics.ts';
+import { decodeDetections } from '../detect/decode.ts';
+import { drawDetections } from '../detect/draw.ts';
+import { readMachineFile } from '../import/machine-yaml.ts';
+import { readPicture, writePng } from '../import/picture.ts';
+import { loadInput, quantiseNetwork, simulate } from '../pipeline.ts';
+import { dequantise } from '../quant/input.ts';
+import { type DetectionReport, detectionTable } from '../report/detection-table.ts';
+import { reportSchemaVersion } from '../report/run-report.ts';
+import {
+  addCommand,
+  calibrateOption,
+  calibrationPictures,
+  hardwareOption,
+  inputOption,
+  type Json,
+  jsonOption,
+  loadNetworkOption,
+  modelOption,
+  type NetworkOptions,
+  parseFraction,
+  seedOption,
+  virtualFeatureMapsOption,
+  weightsOption,
+} from './options.ts';
+import type { Output } from './output.ts';
+
+interface DetectOptions extends NetworkOptions {
+  readonly hw: string;
+  readonly input: string;
+  readonly calibrate?: string[];
+  readonly out?: string;
+  readonly threshold?: number;
+  readonly virtualFeatureMaps: 'on' | 'off';
+  readonly json?: Json;
+}
+
+export function addDetect(program: Command, output: Output): void {
+  addCommand(program, 'detect', 'run a detector on the accelerator and draw its boxes')
+    .addOption(modelOption())
+    .addOption(inputOption().makeOptionMandatory())
+    .addOption(hardwareOption())
+    .addOption(weightsOption())
+    .addOption(seedOption())
+    .addOption(calibrateOption())
+    .option('--out <picture>', 'write the picture with the boxes, as PNG')
+    .addOption(new Option('--threshold <score>', 'drop boxes that score less').argParser(parseFraction))
+    .addOption(virtualFeatureMapsOption())
+    .addOption(jsonOption())
+    .action(async (options: DetectOptions) => {
+      const report = await detect(options, output);
+      if (options.out !== undefined) {
+        writePng(options.out, drawDetections(readPicture(options.input), report.detections));
+      }
+      output.report(report, options.json, (style) => detectionTable(report, style));
+    });
+}
+
+async function detect(options: DetectOptions, output: Output): Promise<DetectionReport> {
+  const machine = readMachineFile(options.hw);
+  const loaded = loadNetworkOption(options, output);
+  const { graph, network } = loaded;
+  const { detector } = graph;
+  if (detector === undefined) {
+    throw new InputError('is no detector, expected a model file with a detector', { file: options.model });
+  }
+  const { values, placement } = loadInput(graph, options.input);
+  if (placement === undefined) {
+    throw new InputError('reads no picture, expected a detector of pictures', { file: options.model });
+  }
+  output.note(`${graph.name}: calibrating and quantising`);
+  const pictures = calibrationPictures(loaded, options.calibrate, { values, placement });
+  const quantised = await quantiseNetwork(loaded, pictures, machine.postProcessing.requantise, output.detail);
+  output.note(`${graph.name}: running`);
+  const { result, tensors } = await simulate({
+    network,
+    machine,
+    virtualFeatureMaps: options.virtualFeatureMaps === 'on',
+    data: { quantised, input: values },
+  });
+  const head = graph.outputs[0]!;
+  const tensor = quantised.tensors.get(head)!;
+  return {
+    schemaVersion: reportSchemaVersion,
+    model: { name: graph.name, weights: loaded.weightSource },
+    hardware: { name: machine.name },
+    cycles: result.cycles,
+    framesPerSecond: (machine.clockMHz * 1e6) / result.cycles,
+    detections: decodeDetections(
+      { ...detector, scoreThreshold: options.threshold ?? detector.scoreThreshold },
+      dequantise(tensors.get(head)!, tensor),
+      tensor.shape,
+      graph.input.shape,
+      placement,
+    ),
+  };
+}

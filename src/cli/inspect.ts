@@ -1,0 +1,45 @@
+/** `condensim inspect`: a network as a table, how it is scheduled on a machine, and its program. */
+import type { Command } from 'commander';
+import { InputError } from '../core/diagnostics.ts';
+import { readMachineFile } from '../import/machine-yaml.ts';
+import { loadNetwork } from '../pipeline.ts';
+import { graphReport, graphTable } from '../report/graph-table.ts';
+import { programListing } from '../report/listing.ts';
+import { compileProgram } from '../schedule/program.ts';
+import { addCommand, hardwareOption, type Json, jsonOption, virtualFeatureMapsOption } from './options.ts';
+import type { Output } from './output.ts';
+
+interface InspectOptions {
+  readonly hw?: string;
+  readonly program?: true;
+  readonly virtualFeatureMaps: 'on' | 'off';
+  readonly json?: Json;
+}
+
+export function addInspect(program: Command, output: Output): void {
+  addCommand(program, 'inspect', 'a network as a table; with --hw, its schedule and its program')
+    .argument('<model>', 'model file')
+    .addOption(hardwareOption().makeOptionMandatory(false))
+    .option('--program', 'print the program instead of the tables')
+    .addOption(virtualFeatureMapsOption())
+    .addOption(jsonOption())
+    .action((model: string, options: InspectOptions) => {
+      const { network } = loadNetwork(model);
+      if (options.hw === undefined) {
+        if (options.program) throw new InputError('--program: no machine, expected --hw <file> too');
+        const report = graphReport(network);
+        output.report(report, options.json, (style) => graphTable(report, style));
+        return;
+      }
+      const machine = readMachineFile(options.hw);
+      const virtualFeatureMaps = options.virtualFeatureMaps === 'on';
+      const compiled = compileProgram(network, machine, { virtualFeatureMaps });
+      const report = {
+        ...graphReport(network, { program: compiled, machine: machine.name }),
+        ...(options.program && { program: compiled.commands }),
+      };
+      output.report(report, options.json, (style) =>
+        options.program ? programListing(compiled) : graphTable(report, style),
+      );
+    });
+}

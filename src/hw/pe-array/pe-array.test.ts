@@ -1,0 +1,66 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { foldCount, foldCyclesPerChannel, foldScratch, type TapGeometry } from './pe-array.ts';
+
+const between = (min: number, max: number) => fc.integer({ min, max });
+const geometry: fc.Arbitrary<TapGeometry> = fc
+  .record({
+    extraPitch: fc.nat(9),
+    rows: between(1, 9),
+    columns: between(1, 12),
+    kernelRows: between(1, 4),
+    kernelColumns: between(1, 4),
+    strideRows: between(1, 3),
+    strideColumns: between(1, 3),
+    dilationRows: between(1, 2),
+    dilationColumns: between(1, 2),
+    padTop: between(-4, 4),
+    padLeft: fc.nat(4),
+    outRows: between(1, 8),
+    outColumns: between(1, 12),
+  })
+  .map(({ extraPitch, ...rest }) => ({ ...rest, rowPitch: rest.columns + extraPitch }));
+
+/** From the definition: for every tap, the bank of every lane that reads. */
+function bruteForce(tile: TapGeometry, firstPixel: number, lanes: number, banks: number): number {
+  let cycles = 0;
+  for (let ky = 0; ky < tile.kernelRows; ky++) {
+    for (let kx = 0; kx < tile.kernelColumns; kx++) {
+      const reads = new Array<number>(banks).fill(0);
+      for (let lane = 0; lane < lanes; lane++) {
+        const pixel = firstPixel + lane;
+        const oy = Math.floor(pixel / tile.outColumns);
+        const ox = pixel % tile.outColumns;
+        if (oy >= tile.outRows) continue;
+        const y = oy * tile.strideRows - tile.padTop + ky * tile.dilationRows;
+        const x = ox * tile.strideColumns - tile.padLeft + kx * tile.dilationColumns;
+        if (y < 0 || y >= tile.rows || x < 0 || x >= tile.columns) continue;
+        reads[(y * tile.rowPitch + x) % banks]! += 1;
+      }
+      cycles += Math.max(1, ...reads);
+    }
+  }
+  return cycles;
+}
+
+describe('a fold', () => {
+  it('takes the cycles that its reads need, tap by tap', () => {
+    fc.assert(
+      fc.property(geometry, between(1, 20), between(0, 12), (tile, lanes, moreBanks) => {
+        const banks = lanes + moreBanks;
+        const scratch = foldScratch(lanes, banks);
+        for (let first = 0; first < tile.outRows * tile.outColumns; first += lanes) {
+          expect(foldCyclesPerChannel(tile, first, lanes, banks, scratch)).toBe(
+            bruteForce(tile, first, lanes, banks),
+          );
+        }
+      }),
+      { seed: 13, numRuns: 2000 },
+    );
+  });
+
+  it('is counted by pixels, groups and blocks of filters', () => {
+    expect(foldCount(17, 3, 9, 16, 8)).toBe(3 * 2 * 2);
+    expect(foldCount(16, 1, 8, 16, 8)).toBe(1);
+  });
+});

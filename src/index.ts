@@ -1,0 +1,46 @@
+/** The library: what the command line does, as functions. */
+export { InputError, type SourcePosition } from './core/diagnostics.ts';
+export type { Picture } from './core/picture.ts';
+export { type Detection, decodeDetections } from './detect/decode.ts';
+export { drawDetections } from './detect/draw.ts';
+export type { Placement } from './detect/prepare.ts';
+export type { DetectorHead, Graph, ParameterValues, Shape } from './graph/graph.ts';
+export type { Command } from './hw/isa/formats.ts';
+export type { MachineConfig } from './hw/machine/config.ts';
+export { readMachine, readMachineFile } from './import/machine-yaml.ts';
+export { readModel, readModelFile } from './import/model-yaml.ts';
+export { decodePicture, readPicture, writePng } from './import/picture.ts';
+export {
+  defaultSeed,
+  type LoadedNetwork,
+  loadInput,
+  loadNetwork,
+  type NetworkPicture,
+  quantiseNetwork,
+  type Simulation,
+  type SimulationJob,
+  simulate,
+} from './pipeline.ts';
+export { dequantise, quantiseInput } from './quant/input.ts';
+export { runInteger } from './quant/integer-executor.ts';
+export { type Layer, type LayeredNetwork, layerNetwork } from './quant/layers.ts';
+export { cosine, maxAbsError, sqnrDb } from './quant/metrics.ts';
+export type { QuantisedNetwork, QuantisedTensor, RequantisationForm } from './quant/quantised.ts';
+export { type Comparison, compareRuns, comparisonSchema } from './report/comparison.ts';
+export { comparisonTable } from './report/comparison-table.ts';
+export { type DetectionReport, detectionReportSchema, detectionTable } from './report/detection-table.ts';
+export { type GraphReport, graphReport, graphReportSchema, graphTable } from './report/graph-table.ts';
+export { programListing } from './report/listing.ts';
+export { type ReportSubject, type RunReport, runReport, runReportSchema } from './report/run-report.ts';
+export { runTable } from './report/run-table.ts';
+export { plainStyle, type Style } from './report/tables.ts';
+export {
+  isValid,
+  type ValidationReport,
+  validationReportSchema,
+  validationTable,
+} from './report/validation-table.ts';
+export { type ClosedFormTraffic, closedFormTraffic } from './schedule/closed-form.ts';
+export { compileProgram, type Program } from './schedule/program.ts';
+export type { Observer } from './sim/trace.ts';
+export { type ValidationInput, type ValidationJob, validateNetwork } from './validation.ts';

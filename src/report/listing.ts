@@ -1,0 +1,34 @@
+/** A program as text: its commands, headed by the step that they carry out. Comments begin with a semicolon. */
+import { product } from '../core/integers.ts';
+import { disassembleCommand } from '../hw/isa/disassemble.ts';
+import { wordBytes } from '../hw/isa/formats.ts';
+import type { Program } from '../schedule/program.ts';
+
+export function programListing(program: Program): string {
+  const { commands, steps, graph, layout } = program;
+  const width = String(Math.max(commands.length - 1, 0)).length;
+  const lines = [
+    `; ${graph.name}: ${commands.length} commands of ${wordBytes} bytes, ${layout.totalBytes} bytes of DRAM`,
+  ];
+  let next = 0;
+  commands.forEach((command, index) => {
+    // Every step ends with a barrier.
+    const begins = index === 0 || commands[index - 1]!.op === 'barrier';
+    if (begins) lines.push('', ...stepHeading(program, next++));
+    lines.push(`${String(index).padStart(width)}  ${disassembleCommand(command)}`);
+  });
+  if (next !== steps.length) throw new Error(`internal: ${next} barriers for ${steps.length} steps`);
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function stepHeading({ steps, layout }: Program, index: number): string[] {
+  const { step } = steps[index]!;
+  const fused = step.layers.flatMap((layer) => [layer.node.name, ...layer.merged.map((node) => node.name)]);
+  const map = (name: string, shape: readonly number[]): string =>
+    `${name} ${shape.join(' x ')} at 0x${layout.maps.get(name)!.toString(16)} (${product(shape)} bytes)`;
+  return [
+    `; step ${step.name}: ${fused.join(', ')}`,
+    `;   reads ${map(step.input, step.inputShape)}`,
+    `;   writes ${map(step.output, step.outputShape)}`,
+  ];
+}

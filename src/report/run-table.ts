@@ -1,0 +1,131 @@
+/** One run as tables: the totals, the layers, and where the array's cycles went. */
+import { featureMapBytes } from './comparison.ts';
+import type { RunReport } from './run-report.ts';
+import { conventionLines, decimal, formatTable, grouped, percent, type Style, wrapText } from './tables.ts';
+
+export function runTable(report: RunReport, style: Style): string {
+  return [
+    `${style.heading(`${report.model.name} on ${report.hardware.name}`)}\n`,
+    wrapText(`${hardwareLine(report)}; ${report.mode} run`),
+    wrapText(`weights: ${report.model.weights}`, '  '),
+    '\n',
+    totalsTable(report, style),
+    '\n',
+    layersTable(report, style),
+    '\n',
+    cyclesTable(report, style),
+    '\n',
+    ...outputLines(report, style),
+    `${style.heading('Conventions')}\n`,
+    conventionLines(report.conventions),
+  ].join('');
+}
+
+/** Clock, elements and buffers in a line. */
+export function hardwareLine({ hardware }: RunReport): string {
+  const { clockMHz, processingElements, totalBufferBytes } = hardware;
+  return `${grouped(clockMHz)} MHz, ${grouped(processingElements)} processing elements, ${grouped(totalBufferBytes)} bytes on chip`;
+}
+
+/** Heading and value of a run's figures, as `simulate` and `compare` print them. */
+export function runFigures(report: RunReport): [heading: string, value: string][] {
+  const { model, totals } = report;
+  const { byKind, totalBytes } = totals.dram;
+  return [
+    ['virtual feature maps', report.virtualFeatureMaps],
+    ['multiply-accumulates', grouped(model.macs)],
+    ['parameters', grouped(model.parameters)],
+    ['cycles', grouped(totals.cycles)],
+    ['time (ms)', decimal(1000 * totals.seconds, 3)],
+    ['frames/s', decimal(totals.framesPerSecond, 2)],
+    ['PE utilisation (%)', percent(totals.macUtilization)],
+    ['DRAM traffic (bytes)', grouped(totalBytes)],
+    ['  weights', grouped(byKind.weights)],
+    ['  feature maps', grouped(featureMapBytes(report))],
+    ['    read', grouped(byKind.inputFeatureMaps)],
+    ['    written', grouped(byKind.outputFeatureMaps)],
+    ['    virtual', grouped(byKind.virtualFeatureMaps)],
+    ['peak feature maps (bytes)', grouped(totals.peakFeatureMapBytes)],
+  ];
+}
+
+function totalsTable(report: RunReport, style: Style): string {
+  const { totals } = report;
+  const { rowHits, activates, refreshes, transactions } = totals.dram;
+  const rows: [string, string][] = [
+    ...runFigures(report),
+    ['DRAM transactions', grouped(transactions)],
+    ['commands', grouped(totals.commands)],
+  ];
+  if (rowHits + activates + refreshes > 0) {
+    rows.push(
+      ['DRAM row hits', grouped(rowHits)],
+      ['DRAM activates', grouped(activates)],
+      ['DRAM refreshes', grouped(refreshes)],
+    );
+  }
+  return formatTable(
+    [
+      { heading: 'Totals', align: 'left' },
+      { heading: '', align: 'right' },
+    ],
+    rows,
+    style,
+  );
+}
+
+function layersTable(report: RunReport, style: Style): string {
+  return formatTable(
+    [
+      { heading: 'Layer', align: 'left', shrinks: true },
+      { heading: 'operator', align: 'left', shrinks: true },
+      { heading: 'in the same pass', align: 'left', shrinks: true },
+      { heading: 'cycles', align: 'right' },
+      { heading: 'PE (%)', align: 'right' },
+      { heading: 'DRAM (B)', align: 'right' },
+    ],
+    report.layers.map((layer) => [
+      layer.name,
+      layer.operator,
+      layer.fused.slice(1).join('+'),
+      grouped(layer.cycles),
+      percent(layer.utilization),
+      grouped(layer.dram.totalBytes),
+    ]),
+    style,
+  );
+}
+
+function cyclesTable(report: RunReport, style: Style): string {
+  const row = (
+    name: string,
+    { computeCycles, stalls }: Pick<RunReport['totals'], 'computeCycles' | 'stalls'>,
+  ) => [
+    name,
+    ...[computeCycles, stalls.dram, stalls.bank, stalls.dependency, stalls.postProcessing, stalls.fill].map(
+      grouped,
+    ),
+  ];
+  return formatTable(
+    [
+      { heading: 'Array cycles', align: 'left', shrinks: true },
+      { heading: 'computing', align: 'right' },
+      { heading: 'DRAM', align: 'right' },
+      { heading: 'bank', align: 'right' },
+      { heading: 'depend.', align: 'right' },
+      { heading: 'post-proc.', align: 'right' },
+      { heading: 'fill', align: 'right' },
+    ],
+    [...report.layers.map((layer) => row(layer.name, layer)), row('all', report.totals)],
+    style,
+  );
+}
+
+function outputLines(report: RunReport, style: Style): string[] {
+  if (report.outputs.length === 0) return [];
+  return [
+    `${style.heading('Outputs')}\n`,
+    ...report.outputs.map(({ name, shape, sha256 }) => `${name} ${shape.join(' x ')}\n  sha256 ${sha256}\n`),
+    '\n',
+  ];
+}

@@ -1,0 +1,74 @@
+/** What `validate` found: its names in JSON, and its table. */
+import { z } from 'zod';
+import { reportSchemaVersion } from './run-report.ts';
+import { decimal, formatTable, grouped, type Style, wrapText } from './tables.ts';
+
+export const validationReportSchema = z.strictObject({
+  schemaVersion: z.literal(reportSchemaVersion),
+  model: z.strictObject({ name: z.string(), weights: z.string().describe('Where the weights come from') }),
+  hardware: z.strictObject({ name: z.string() }),
+  inputs: z.array(z.string()).describe('The pictures; the network was calibrated on all of them'),
+  layers: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        sqnrDb: z
+          .union([z.number(), z.enum(['Infinity', '-Infinity'])])
+          .describe('Signal to quantisation noise of the integer executor against float, in decibels'),
+        maxAbsError: z.number().min(0).describe('Largest difference, in the units of the float tensor'),
+        cosine: z.number(),
+      }),
+    )
+    .describe('Integer executor against float reference; of several inputs the worst figure of each layer'),
+  acceleratorEqualsInteger: z
+    .boolean()
+    .describe('Every tensor that the machine wrote to DRAM equals the integer executor bit for bit'),
+  tensorsCompared: z.int().min(0).describe('Tensors compared for that, over all inputs'),
+  mismatches: z.int().min(0).describe('Values that differ, over all tensors and inputs'),
+  bytesEqualClosedForm: z
+    .boolean()
+    .describe("Weights, reads and writes of every layer's DRAM traffic equal the closed form"),
+  timingEqualsFull: z
+    .boolean()
+    .describe('Timing mode counts the cycles, DRAM bytes and buffer accesses of full mode, step by step'),
+});
+
+export type ValidationReport = z.output<typeof validationReportSchema>;
+
+/** Whether every check held. */
+export function isValid(report: ValidationReport): boolean {
+  return report.acceleratorEqualsInteger && report.bytesEqualClosedForm && report.timingEqualsFull;
+}
+
+export function validationTable(report: ValidationReport, style: Style): string {
+  const { inputs } = report;
+  const several = inputs.length > 1 ? '; the worst of each layer' : '';
+  const verdict = (holds: boolean): string => (holds ? 'yes' : style.bad('NO'));
+  return [
+    `${style.heading(`${report.model.name} on ${report.hardware.name}`)}\n`,
+    wrapText(`weights: ${report.model.weights}`, '  '),
+    wrapText(`inputs: ${inputs.join(', ')}${several}`, '  '),
+    '\n',
+    formatTable(
+      [
+        { heading: 'Integer against float', align: 'left', shrinks: true },
+        { heading: 'SQNR (dB)', align: 'right' },
+        { heading: 'largest error', align: 'right' },
+        { heading: 'cosine', align: 'right' },
+      ],
+      report.layers.map(({ name, sqnrDb, maxAbsError, cosine }) => [
+        name,
+        typeof sqnrDb === 'number' ? decimal(sqnrDb, 1) : sqnrDb,
+        decimal(maxAbsError, 5),
+        decimal(cosine, 6),
+      ]),
+      style,
+    ),
+    '\n',
+    `${style.heading('Checks')}\n`,
+    `accelerator equals integer executor, bit for bit  ${verdict(report.acceleratorEqualsInteger)}\n`,
+    `  ${grouped(report.tensorsCompared)} tensors compared, ${grouped(report.mismatches)} values differ\n`,
+    `DRAM bytes of every layer equal the closed form   ${verdict(report.bytesEqualClosedForm)}\n`,
+    `timing mode equals full mode, cycles and bytes    ${verdict(report.timingEqualsFull)}\n`,
+  ].join('');
+}

@@ -1,0 +1,100 @@
+/** Whole models through the pipeline: the machine's bytes are the integer executor's, its traffic the closed form's. */
+import { readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { totalBufferBytes } from '../../src/hw/machine/config.ts';
+import { readMachineFile } from '../../src/import/machine-yaml.ts';
+import { loadInput, loadNetwork, quantiseNetwork, simulate } from '../../src/pipeline.ts';
+import { quantiseInput } from '../../src/quant/input.ts';
+import { runInteger } from '../../src/quant/integer-executor.ts';
+import type { QuantisedNetwork } from '../../src/quant/quantised.ts';
+import { expectCycles, expectTensors, expectTraffic } from './check-run.test-helper.ts';
+
+const machineOf = (name: string) => readMachineFile(`hw-configs/${name}.yaml`);
+
+interface Prepared {
+  readonly quantised: QuantisedNetwork;
+  readonly values: Float32Array;
+  readonly reference: ReadonlyMap<string, Int8Array>;
+}
+
+async function prepare(model: string): Promise<Prepared> {
+  const loaded = loadNetwork(`models/${model}.yaml`);
+  const picture = loadInput(loaded.graph, undefined);
+  const quantised = await quantiseNetwork(loaded, [picture], 'multiplier');
+  const scale = quantised.tensors.get(loaded.graph.input.name)!;
+  return {
+    quantised,
+    values: picture.values,
+    reference: runInteger(quantised, quantiseInput(picture.values, scale)),
+  };
+}
+
+/** One full run and one timing run, with every check; returns the program. */
+async function checked(
+  { quantised, values, reference }: Prepared,
+  machineName: string,
+  virtualFeatureMaps: boolean,
+) {
+  const machine = machineOf(machineName);
+  const job = { network: quantised.network, machine, virtualFeatureMaps };
+  const full = await simulate({ ...job, data: { quantised, input: values }, keep: () => true });
+  expect(full.mode).toBe('full');
+  expectTensors(full, full.program, reference);
+  expectTraffic(full.result, full.program);
+  expectCycles(full.result, machine);
+  const timing = await simulate(job);
+  expect(timing.mode).toBe('timing');
+  expect(timing.result).toEqual(full.result);
+  // All layers are behind the tensors compared: each is fused into a step whose result was.
+  const covered = new Set(full.program.steps.flatMap(({ step }) => step.layers));
+  expect(covered.size).toBe(quantised.network.layers.length);
+  return full.program;
+}
+
+describe('edge-256', () => {
+  it('has at most 256 KiB of buffers', () => {
+    expect(totalBufferBytes(machineOf('edge-256'))).toBeLessThanOrEqual(262_144);
+  });
+
+  // What is on chip at once decides how much DRAM the maps take: with the doubled maps stored, more.
+  const peaks: Record<string, { onChip: number; stored: number }> = {
+    'tiny-yolov2': { onChip: 1_211_392, stored: 1_211_392 },
+    'condensation-net': { onChip: 1_211_392, stored: 1_384_448 },
+  };
+  const models = readdirSync('models')
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => file.slice(0, -'.yaml'.length));
+
+  it('has models to run', () => {
+    expect(models.sort()).toEqual([
+      'condensation-net',
+      'example',
+      'separable-tiny-yolov2-face',
+      'tiny-face-detector',
+      'tiny-yolov2',
+    ]);
+  });
+
+  it.each(models)('runs %s bit for bit', async (model) => {
+    const prepared = await prepare(model);
+    const onChip = await checked(prepared, 'edge-256', true);
+    const peak = peaks[model];
+    if (peak !== undefined) expect(onChip.peakFeatureMapBytes).toBe(peak.onChip);
+    if (!prepared.quantised.network.layers.some(({ work }) => work.stage === 'crossChannel')) return;
+
+    expect(onChip.steps.some(({ step }) => step.outputKind === 'virtualFeatureMaps')).toBe(false);
+    const stored = await checked(prepared, 'edge-256', false);
+    expect(stored.steps.some(({ step }) => step.outputKind === 'virtualFeatureMaps')).toBe(true);
+    if (peak !== undefined) expect(stored.peakFeatureMapBytes).toBe(peak.stored);
+  });
+});
+
+describe('example', () => {
+  it('runs bit for bit on every machine', async () => {
+    const prepared = await prepare('example');
+    for (const machine of ['edge-64', 'edge-1024', 'edge-256-no-ccp']) {
+      await checked(prepared, machine, true);
+      await checked(prepared, machine, false);
+    }
+  });
+});
