@@ -6,13 +6,19 @@ import { machineSchema } from '../src/hw/machine/config.ts';
 import { modelSchema } from '../src/import/model-yaml.ts';
 import { writeFileAtomically } from '../src/import/write-file.ts';
 import { comparisonSchema } from '../src/report/comparison.ts';
+import { detectionReportSchema } from '../src/report/detection-table.ts';
+import { graphReportSchema } from '../src/report/graph-table.ts';
 import { runReportSchema } from '../src/report/run-report.ts';
+import { validationReportSchema } from '../src/report/validation-table.ts';
 
 const SCHEMAS: readonly (readonly [file: string, title: string, schema: z.ZodType])[] = [
   ['model.schema.json', 'Condensim model file', modelSchema],
   ['machine.schema.json', 'Condensim machine file', machineSchema],
   ['run.schema.json', 'Condensim run report', runReportSchema],
   ['comparison.schema.json', 'Condensim comparison', comparisonSchema],
+  ['validation.schema.json', 'Condensim validation', validationReportSchema],
+  ['detection.schema.json', 'Condensim detections', detectionReportSchema],
+  ['graph.schema.json', 'Condensim network', graphReportSchema],
 ];
 
 /** Every schema file's path and the text it should have. */

@@ -109,9 +109,9 @@ export function readTfjsWeights(manifestPath: string): NamedTensors {
     if (held !== needed) {
       const [message, position] =
         shards.length === 1
-          ? [`holds ${held} bytes, the manifest needs ${needed}`, { file: shards[0]! }]
+          ? [`holds ${held} bytes, expected the ${needed} that the manifest needs`, { file: shards[0]! }]
           : [
-              `paths: these ${shards.length} shards hold ${held} bytes, the manifest needs ${needed}`,
+              `paths: these ${shards.length} shards hold ${held} bytes, expected the ${needed} that the manifest needs`,
               positionOf([g, 'paths']),
             ];
       throw new InputError(message, position);

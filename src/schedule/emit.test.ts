@@ -17,7 +17,13 @@ interface Need {
 }
 
 const action = fc.record({
-  kind: fc.constantFrom('load' as const, 'load' as const, 'compute' as const, 'compute' as const, 'barrier' as const),
+  kind: fc.constantFrom(
+    'load' as const,
+    'load' as const,
+    'compute' as const,
+    'compute' as const,
+    'barrier' as const,
+  ),
   back: fc.nat(5),
   isFree: fc.boolean(),
   stores: fc.boolean(),
@@ -32,7 +38,12 @@ describe('emitter', () => {
         const loads: Command[] = [];
         const computes: Command[] = [];
         const stores: Command[] = [];
-        const needs = { load: [] as Need[], fromLoad: [] as Need[], fromStore: [] as Need[], store: [] as Need[] };
+        const needs = {
+          load: [] as Need[],
+          fromLoad: [] as Need[],
+          fromStore: [] as Need[],
+          store: [] as Need[],
+        };
         const last = () => emitter.commands.at(-1)!;
         let promised = none;
         const compute = (load: number, store: number, isStored: boolean): void => {

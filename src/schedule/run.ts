@@ -1,12 +1,12 @@
 /** Runs a compiled program on the machine, with data (full) or without (timing). */
-import { assert } from '../core/diagnostics.ts';
+import { assert, InputError } from '../core/diagnostics.ts';
 import type { Shape } from '../graph/graph.ts';
 import { decodeProgram, encodeProgram } from '../hw/isa/encode.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { DataPath } from '../hw/machine/data-path.ts';
 import { type MachineResult, runMachine } from '../hw/machine/machine.ts';
 import { memoryMap } from '../hw/machine/memory-map.ts';
-import { createMemory, loadKernels } from '../kernels/kernels.ts';
+import { createMemory, loadKernels, MAXIMUM_MEMORY_BYTES } from '../kernels/kernels.ts';
 import type { QuantisedNetwork } from '../quant/quantised.ts';
 import type { Observer } from '../sim/trace.ts';
 import { readMap, writeConstants, writeMap } from './image.ts';
@@ -45,6 +45,11 @@ export async function runProgram(
   if (data === undefined) return { result: runMachine(machine, commands, { observer }), tensors };
 
   const map = memoryMap(machine, commands, program.layout.totalBytes);
+  if (map.totalBytes > MAXIMUM_MEMORY_BYTES) {
+    throw new InputError(
+      `a full run of '${program.graph.name}' needs ${map.totalBytes} bytes of memory, expected at most ${MAXIMUM_MEMORY_BYTES}; timing mode needs none`,
+    );
+  }
   const memory = createMemory(map.totalBytes);
   const kernels = await loadKernels(memory);
   const dram = new Uint8Array(memory.buffer, map.dram, program.layout.totalBytes);

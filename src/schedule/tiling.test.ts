@@ -104,7 +104,11 @@ describe('on random networks and machines', () => {
           const { tiles, chunks } = tilingSizes(step, tiling);
           expect(layout.weightBlocks[index]!.length).toBe(tiles.length * chunks.length);
           const records = step.requantised === undefined ? 0 : 12 * step.convolvedShape[0];
-          constants = Math.max(constants, layout.parameters[index]! + records, ...layout.weightBlocks[index]!);
+          constants = Math.max(
+            constants,
+            layout.parameters[index]! + records,
+            ...layout.weightBlocks[index]!,
+          );
         });
         for (const one of all) {
           const start = layout.maps.get(one.name)!;

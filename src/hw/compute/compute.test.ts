@@ -163,13 +163,13 @@ describe('compute unit', () => {
     // 9..11; chain free at 10.
     // Row 2: done at 8, swap at 10 (2 lost). Column 1 waits for the pool, leaves at 11; column 2 at 12; 13 + 3.
     const pooling = { poolKind: 1, windowRows: 2, windowColumns: 2, strideRows: 1, strideColumns: 1 };
-    expect(
-      run(machineOf(4, 2), [post({ ...pooling, outRows: 2, outColumns: 3 }), tile(3, 4, 1, 2)]),
-    ).toEqual({
-      array: [[1, 10]],
-      postProcessing: [[1, 16]],
-      cycles: { busy: 3, bank: 0, dram: 0, dependency: 1 + 6, postProcessing: 3, fill: 3 },
-    });
+    expect(run(machineOf(4, 2), [post({ ...pooling, outRows: 2, outColumns: 3 }), tile(3, 4, 1, 2)])).toEqual(
+      {
+        array: [[1, 10]],
+        postProcessing: [[1, 16]],
+        cycles: { busy: 3, bank: 0, dram: 0, dependency: 1 + 6, postProcessing: 3, fill: 3 },
+      },
+    );
   });
 
   it('streams a vector a cycle', () => {

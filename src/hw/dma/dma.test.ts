@@ -168,7 +168,12 @@ describe.each(['load', 'store'] as const)('DMA engine, %s', (name) => {
     const command = commandOf(name, fields);
     const dma = { burstBytes: 16, outstandingReads: 9, outstandingWrites: 9, descriptorCycles: 4 } as const;
     const fast = { kind: 'ideal', bandwidthMBps: 3200, latencyNs: 0, capacityMiB: 1 } as const;
-    const { issued } = run(name, [command, { ...command }], dma, (engine) => new IdealDram(engine, fast, 100));
+    const { issued } = run(
+      name,
+      [command, { ...command }],
+      dma,
+      (engine) => new IdealDram(engine, fast, 100),
+    );
     // 8 + 16 + 16 bytes; the next command is accepted a cycle after the last of them.
     expect(issued).toEqual([4, 5, 6, 11, 12, 13]);
   });

@@ -7,9 +7,7 @@ import { type Command, type CommandName, type Field, formats, opcodeBits, wordBy
 const names = Object.keys(formats) as CommandName[];
 const fieldsOf = (name: CommandName): readonly Field[] => formats[name].fields;
 const rangeOf = ({ bits, signed }: Field) =>
-  signed
-    ? { min: -(2 ** (bits - 1)), max: 2 ** (bits - 1) - 1 }
-    : { min: 0, max: 2 ** bits - 1 };
+  signed ? { min: -(2 ** (bits - 1)), max: 2 ** (bits - 1) - 1 } : { min: 0, max: 2 ** bits - 1 };
 
 /** Any command with any values its fields can hold; the ends of the ranges often. */
 const anyCommand: fc.Arbitrary<Command> = fc.constantFrom(...names).chain((op) => {
@@ -17,7 +15,10 @@ const anyCommand: fc.Arbitrary<Command> = fc.constantFrom(...names).chain((op) =
     const { min, max } = rangeOf(field);
     return [field.name, fc.oneof(fc.constantFrom(min, max), fc.maxSafeInteger().map(within(min, max)))];
   });
-  return fc.record({ op: fc.constant(op), ...Object.fromEntries(fields) }) as unknown as fc.Arbitrary<Command>;
+  return fc.record({
+    op: fc.constant(op),
+    ...Object.fromEntries(fields),
+  }) as unknown as fc.Arbitrary<Command>;
 });
 
 const within = (min: number, max: number) => (value: number) => min + (Math.abs(value) % (max - min + 1));
@@ -61,7 +62,9 @@ describe('encoding', () => {
   });
 
   it('packs from bit 0: opcode, then the fields in the order of the table', () => {
-    const [word] = [encodeProgram([command('load', { waitCompute: 1, kind: 2, buffer: 5, dramAddress: 0xdeadbeef })])];
+    const [word] = [
+      encodeProgram([command('load', { waitCompute: 1, kind: 2, buffer: 5, dramAddress: 0xdeadbeef })]),
+    ];
     // opcode 1, waitCompute 1, signalCompute 0, kind 2, buffer 5 in 3 bits, then the address.
     const low = 1 | (1 << 4) | (0 << 5) | (2 << 6) | (5 << 8);
     expect(word[0]! | (word[1]! << 8)).toBe((low | ((0xdeadbeef & 0x1f) << 11)) & 0xffff);

@@ -45,7 +45,9 @@ function runSequencer(ops: readonly Command['op'][], depth: number, duration: nu
     };
   };
   const units = { load: unit('load'), compute: unit('compute'), store: unit('store') };
-  const sequencer: Sequencer = new Sequencer(engine, program, units, () => log.push(`barrier @${engine.now}`));
+  const sequencer: Sequencer = new Sequencer(engine, program, units, () =>
+    log.push(`barrier @${engine.now}`),
+  );
   sequencer.start();
   engine.run();
   expect(sequencer.isFinished).toBe(true);
