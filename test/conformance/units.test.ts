@@ -129,9 +129,9 @@ describe.each(files)('%s', (file) => {
       { ...machine, dma: undefined },
       { ...machine, extra: 1 },
       { ...machine, clockMHz: 0 },
-      { ...machine, peArray: { ...machine['peArray'], rows: 257 } },
-      { ...machine, dram: { ...machine['dram'], kind: 'magic' } },
-      { ...machine, postProcessing: { ...machine['postProcessing'], crossChannelPool: { maximumRatio: 1 } } },
+      { ...machine, peArray: { ...machine.peArray, rows: 257 } },
+      { ...machine, dram: { ...machine.dram, kind: 'magic' } },
+      { ...machine, postProcessing: { ...machine.postProcessing, crossChannelPool: { maximumRatio: 1 } } },
     ];
     for (const one of wrong) {
       expect([...refusals(schema, one)].length).toBeGreaterThan(0);
