@@ -123,8 +123,14 @@ describe('readTfjsWeights', () => {
       [{ paths: ['none'], weights: [float] }],
       /none: cannot be read \(no such file or folder\), expected a shard of weights$/,
     ],
-    [[{ paths: ['s'], weights: [{ ...float, shape: [3] }] }], /\/s: holds 8 bytes, expected the 12 that the manifest needs$/],
-    [[{ paths: ['s'], weights: [{ ...float, shape: [1] }] }], /\/s: holds 8 bytes, expected the 4 that the manifest needs$/],
+    [
+      [{ paths: ['s'], weights: [{ ...float, shape: [3] }] }],
+      /\/s: holds 8 bytes, expected the 12 that the manifest needs$/,
+    ],
+    [
+      [{ paths: ['s'], weights: [{ ...float, shape: [1] }] }],
+      /\/s: holds 8 bytes, expected the 4 that the manifest needs$/,
+    ],
     [
       [{ paths: ['s', 's'], weights: [float] }],
       /:3:12: paths: these 2 shards hold 16 bytes, expected the 8 that the manifest needs$/,

@@ -10,7 +10,16 @@ import type { DmaConfig } from './config.ts';
 import { DmaEngine } from './dma.ts';
 
 const between = (min: number, max: number) => fc.integer({ min, max });
-const transfer = fc.record({
+interface Transfer {
+  readonly dramAddress: number;
+  readonly segments: number;
+  readonly gap: number;
+  readonly runs: number;
+  readonly runBytes: number;
+  readonly bufferAddress: number;
+}
+
+const transfer: fc.Arbitrary<Transfer> = fc.record({
   dramAddress: fc.nat(1000),
   segments: between(1, 4),
   gap: fc.nat(40),
@@ -25,7 +34,7 @@ const config = fc.record({
   descriptorCycles: fc.nat(5),
 });
 
-function commandOf(name: 'load' | 'store', fields: fc.RandomType<typeof transfer>): TransferCommand {
+function commandOf(name: 'load' | 'store', fields: Transfer): TransferCommand {
   const { gap, ...rest } = fields;
   const stretch = fields.runs * fields.runBytes;
   return {

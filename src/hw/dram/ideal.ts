@@ -3,7 +3,7 @@
  *
  * Cycle rule: a transaction of n bytes occupies the bus for n * clock / bandwidth cycles, from when it was
  * submitted or the bus is free, whichever is later; it is answered `latency` cycles after the cycle in which it
- * leaves the bus. The fraction is kept exactly: time is counted in 1/denominator cycles.
+ * leaves the bus. The fraction is kept exactly, in ticks of 1/denominator cycle.
  */
 import type { z } from 'zod';
 import { ceilDiv, greatestCommonDivisor } from '../../core/integers.ts';
@@ -16,7 +16,9 @@ export class IdealDram implements Dram {
   private readonly ticksPerByte: number;
   private readonly ticksPerCycle: number;
   private readonly latencyCycles: number;
-  private busFreeTick = 0;
+  // When the bus is free: a cycle and a part of it, in ticks. Kept apart so that long runs stay exact.
+  private busFreeCycle = 0;
+  private busFreeTicks = 0;
   private readonly handlers: number[] = [];
 
   constructor(
@@ -35,9 +37,16 @@ export class IdealDram implements Dram {
   }
 
   submit(port: number, _write: boolean, _address: number, bytes: number, tag: number): void {
-    const start = Math.max(this.engine.now * this.ticksPerCycle, this.busFreeTick);
-    this.busFreeTick = start + bytes * this.ticksPerByte;
-    const complete = ceilDiv(this.busFreeTick, this.ticksPerCycle) + this.latencyCycles;
+    const { now } = this.engine;
+    if (now > this.busFreeCycle) {
+      this.busFreeCycle = now;
+      this.busFreeTicks = 0;
+    }
+    const ticks = this.busFreeTicks + bytes * this.ticksPerByte;
+    const cycles = Math.floor(ticks / this.ticksPerCycle);
+    this.busFreeCycle += cycles;
+    this.busFreeTicks = ticks - cycles * this.ticksPerCycle;
+    const complete = this.busFreeCycle + (this.busFreeTicks > 0 ? 1 : 0) + this.latencyCycles;
     this.engine.schedule(complete, this.handlers[port]!, tag);
   }
 }

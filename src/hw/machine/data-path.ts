@@ -2,7 +2,8 @@
  * The bytes of a full run: what transfers and tiles do to the memory that stands for DRAM and buffers.
  *
  * A tile reads its operands when the array starts and enters the output buffer when its last value has left the
- * pipeline, so a program that reuses a slot too early computes wrong results here as it would in hardware.
+ * pipeline, so a program that starts a tile too early, or stores it too early, computes wrong results here as it would
+ * in hardware. (One that overwrites operands of a running tile does not; the tests check addresses and times for that.)
  */
 import { assert } from '../../core/diagnostics.ts';
 import type { Kernels } from '../../kernels/kernels.ts';
