@@ -90,9 +90,7 @@ function buildNode(
   const { name, op } = node;
   if (name === '') throw new InputError('the node has no name');
   if (shapes.has(name)) throw new InputError(`the name ${name} is used twice`);
-  if (node.inputs.length !== op.inputs) {
-    throw new InputError(`${op.name} reads ${op.inputs} tensor(s), got ${node.inputs.length}`);
-  }
+  checkArity(op, node.inputs.length);
   const inputShapes = node.inputs.map((read) => {
     const shape = shapes.get(read);
     if (shape === undefined) {
@@ -110,6 +108,13 @@ function buildNode(
   const parameters = op.parameters?.(name, attributes, inputShapes) ?? [];
   for (const parameter of parameters) checkElements(parameter.name, parameter.shape);
   return { name, op, attributes, inputs: [...node.inputs], inputShapes, outputShape, parameters };
+}
+
+function checkArity({ name, inputs }: AnyOp, given: number): void {
+  const [least, most] = typeof inputs === 'number' ? [inputs, inputs] : inputs;
+  if (given >= least && given <= most) return;
+  const expected = least === most ? least : `${least} to ${most}`;
+  throw new InputError(`${name} reads ${expected} tensor(s), got ${given}`);
 }
 
 function parseAttributes(schema: z.ZodObject, raw: unknown): unknown {

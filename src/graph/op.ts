@@ -4,6 +4,7 @@
  */
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { z } from 'zod';
+import type { AccumulatorFormat, OverflowCount, Rounding } from '../core/fixed-point.ts';
 import type { Shape } from './graph.ts';
 
 /** The TensorFlow.js module, handed in so that no operator loads it: float rules run only where someone asks. */
@@ -27,6 +28,19 @@ export interface ParameterSpec {
 
 /** Reads a node's parameter by its short name ("filters"); throws if the node has none of that name. */
 export type ParameterReader = (shortName: string) => Float32Array;
+
+/** Cross-channel pooling: one map out of every `ratio` consecutive ones. */
+export interface CrossChannelReduction {
+  readonly kind: 'maximum' | 'mean';
+  readonly ratio: number;
+}
+
+/** How a map's values move without changing. */
+export type Rearrangement =
+  /** Every value repeated over a block: out[c][y][x] = in[c][floor(y / rows)][floor(x / columns)]. */
+  | { readonly kind: 'upsample'; readonly factor: readonly [rows: number, columns: number] }
+  /** Blocks become channels: out[(dy * block + dx) * C + c][y][x] = in[c][y * block + dy][x * block + dx]. */
+  | { readonly kind: 'blocksToChannels'; readonly block: number };
 
 /** Piecewise-linear activation that the requantiser can carry: y = x above 0, slope * x below, at most `upper`. */
 export interface RequantisableActivation {
@@ -72,8 +86,13 @@ export interface PoolingGeometry {
  * - `array`: makes int32 accumulators on the PE array; what follows it requantises.
  * - `affine`: per-channel scale and offset, folded into the array operator in front before quantisation.
  * - `activation`: carried by the requantiser in front.
- * - `crossChannel`: maximum of every `ratio` consecutive channels; keeps the scale.
+ * - `table`: any other function of one value, looked up behind the requantiser in front.
+ * - `crossChannel`: maximum or mean of every `ratio` consecutive channels; keeps the scale.
  * - `pool`: spatial pooling; keeps the scale.
+ * - `sum`: elementwise sum of its inputs, each brought to a common scale.
+ * - `join`: its inputs one after the other along the channels, each brought to the output's scale.
+ * - `rearrange`: values move, none changes; keeps the scale.
+ * - `host`: runs in float on the host, behind the machine's outputs only.
  */
 export type MachineRole<A> =
   | {
@@ -85,15 +104,33 @@ export type MachineRole<A> =
         input: Shape,
         read: ParameterReader,
       ): { weights: Float32Array; bias: Float32Array };
+      /**
+       * All parameters, by short name, of the same operator with every weight multiplied by inputs[its channel] *
+       * outputs[its filter] and every bias by outputs[its filter]. Absent = its weights are not free to choose.
+       */
+      rescale?(
+        attributes: A,
+        input: Shape,
+        read: ParameterReader,
+        inputs: Float64Array,
+        outputs: Float64Array,
+      ): ReadonlyMap<string, Float32Array>;
     }
   | {
       readonly stage: 'affine';
       /** y = scale * x + offset, per channel. */
       affine(attributes: A, read: ParameterReader): { scale: Float32Array; offset: Float32Array };
+      /** The parameters to replace, by short name, so that y comes out multiplied by outputs[its channel]. */
+      rescale(attributes: A, read: ParameterReader, outputs: Float64Array): ReadonlyMap<string, Float32Array>;
     }
   | { readonly stage: 'activation'; activation(attributes: A): RequantisableActivation }
-  | { readonly stage: 'crossChannel'; ratio(attributes: A): number }
-  | { readonly stage: 'pool'; pooling(attributes: A, input: Shape, output: Shape): PoolingGeometry };
+  | { readonly stage: 'table'; evaluate(attributes: A, x: number): number }
+  | { readonly stage: 'crossChannel'; reduction(attributes: A): CrossChannelReduction }
+  | { readonly stage: 'pool'; pooling(attributes: A, input: Shape, output: Shape): PoolingGeometry }
+  | { readonly stage: 'sum' }
+  | { readonly stage: 'join' }
+  | { readonly stage: 'rearrange'; rearrangement(attributes: A, input: Shape, output: Shape): Rearrangement }
+  | { readonly stage: 'host' };
 
 export interface OpDefinition<A> {
   /** The name a model file uses. */
@@ -102,7 +139,8 @@ export interface OpDefinition<A> {
   readonly summary: string;
   /** Attributes in a model file, defaults filled in. */
   readonly attributes: z.ZodObject;
-  readonly inputs: number;
+  /** Tensors read; [least, most] where that varies. */
+  readonly inputs: number | readonly [least: number, most: number];
   /** Output shape, or an `InputError` without position that says what does not fit. */
   inferShape(attributes: A, inputs: readonly Shape[]): Shape;
   /** Parameters of a node called `node`; absent = none. */
@@ -114,17 +152,40 @@ export interface OpDefinition<A> {
   readonly machine: MachineRole<A>;
   /**
    * The integer rule, written plainly from the definition; shares no code with the simulator's kernels.
-   * `array` operators make int32 accumulators without bias from int8 weights; the others make int8 maps.
-   * `activation` operators apply themselves to the integers as they stand (scale 1), rounded half to even; between
-   * two scales the requantiser carries them. `affine` operators have no integers of their own and throw.
+   *
+   * `array`: accumulators without bias, summing weight * (value - zero point of the input) in the order channel,
+   * kernel row, kernel column, under the accumulator's rule. `crossChannel`, `pool`, `rearrange`: integers of the
+   * input's format. Others are requantised from their inputs and have no integer rule of their own.
    */
-  integer(attributes: A, input: IntegerMap, output: Shape, weights: Int8Array | undefined): Int32Array;
+  integer?(
+    attributes: A,
+    inputs: readonly IntegerMap[],
+    output: Shape,
+    array: ArrayArithmetic | undefined,
+  ): Int32Array | Float64Array;
 }
+
+/** What an `array` operator's integer rule sums with. */
+export interface ArrayArithmetic {
+  /** [filters][channels per group][kernel rows][kernel columns]. */
+  readonly weights: Int8Array | Int16Array;
+  readonly accumulator: AccumulatorFormat;
+  /** False promises that no sum leaves the accumulator, in whatever order it is made. */
+  readonly mayOverflow: boolean;
+  readonly overflows: OverflowCount;
+}
+
+/** Integers of a quantised tensor: int8, uint8, int16 or uint16 by its format's container and sign. */
+export type IntegerValues = Int8Array | Uint8Array | Int16Array | Uint16Array;
 
 /** An integer feature map in C-order [channels][rows][columns]. */
 export interface IntegerMap {
   readonly shape: Shape;
-  readonly data: Int8Array | Int32Array;
+  readonly data: IntegerValues;
+  /** The integer that stands for real zero; padding has this value. */
+  readonly zeroPoint: number;
+  /** How averages are rounded. */
+  readonly rounding: Rounding;
 }
 
 /** Gives an operator its attribute type from its schema, so that its rules are checked against it. */

@@ -69,19 +69,24 @@ interface Case {
 }
 
 function attempt(op: AnyOp, attributes: unknown, shape: Shape, seed: number): Case | undefined {
+  const [least, most] = typeof op.inputs === 'number' ? [op.inputs, op.inputs] : op.inputs;
+  const count = Math.min(most, least + (seed % 3));
+  // A second tensor for those that read several: what is positive of the input.
+  const other = { name: 'other', op: findOperator('relu')!, inputs: ['in'] };
+  const inputs = Array.from({ length: count }, (_, i) => (i % 2 === 0 ? 'in' : 'other'));
   let graph: Graph;
   try {
     graph = buildGraph({
       name: 'case',
       description: '',
       input: { name: 'in', shape, preparation: { mean: [0], divisor: 1 } },
-      nodes: [{ name: 'node', op, attributes, inputs: ['in'] }],
+      nodes: [...(count > 1 ? [other] : []), { name: 'node', op, attributes, inputs }],
     });
   } catch (error) {
     if (error instanceof InputError) return undefined;
     throw error;
   }
-  const node = graph.nodes[0]!;
+  const node = graph.nodes.at(-1)!;
   const next = randomStream(seed);
   const input = Int8Array.from({ length: product(shape) }, () => (next() % 256) - 128);
   const parameters = new Map(
@@ -166,49 +171,141 @@ describe.each(operators.map((op) => [op.name, op] as const))('%s', (_name, op) =
     expect(tf.memory().numTensors).toBe(0);
   });
 
-  it('has an integer rule, or an affine form, that agrees with the float rule', () => {
+  it('has a rule for the machine that agrees with the float rule', () => {
     forCases(op, ({ node, graph, input, parameters }) => {
       const float = runFloat(tf, graph, parameters, Float32Array.from(input), () => true).get('node')!;
       const before = input.slice();
-      const exact = integerReference(node, input, parameters);
+      const exact = machineReference(node, input, parameters);
+      if (exact === undefined) return;
       expect(input).toEqual(before);
       expect(exact.values.length).toBe(float.length);
       for (let i = 0; i < float.length; i++) {
         const error = Math.abs(float[i]! - exact.values[i]!);
         if (!(error <= exact.tolerance(float[i]!))) {
-          expect.fail(`cell ${i}: float ${float[i]}, integer ${exact.values[i]}`);
+          expect.fail(`cell ${i}: float ${float[i]}, machine ${exact.values[i]}`);
         }
       }
     });
   });
+
+  it('sums the same in a wide accumulator that is watched', () => {
+    forCases(op, ({ node, input, parameters }) => {
+      const { machine } = op;
+      if (machine.stage !== 'array') return;
+      const read = parameterReader(node, parameters);
+      const { weights } = machine.weights(node.attributes, node.inputShapes[0]!, read);
+      const map = { shape: node.inputShapes[0]!, data: input, zeroPoint: 3, rounding: 'half-even' as const };
+      const run = (bits: number, mayOverflow: boolean) => {
+        const overflows = { count: 0 };
+        const array = {
+          weights: wholeWeights(weights).integers,
+          accumulator: { bits, overflow: 'wrap' as const },
+          mayOverflow,
+          overflows,
+        };
+        return { sums: op.integer!(node.attributes, [map], node.outputShape, array), overflows };
+      };
+      const fast = run(32, false).sums;
+      for (const bits of [32, 48]) {
+        const watched = run(bits, true);
+        expect([...watched.sums]).toEqual([...fast]);
+        expect(watched.overflows.count).toBe(0);
+      }
+      // Wrapping is arithmetic modulo 2^bits, so that the order does not show.
+      expect([...run(12, true).sums]).toEqual(Array.from(fast, (sum) => (sum << 20) >> 20));
+    });
+  });
+
+  it('rescales its parameters as it says', () => {
+    forCases(op, ({ node, parameters, seed }) => {
+      const { machine } = op;
+      if (machine.stage !== 'array' || machine.rescale === undefined) return;
+      const shape = node.inputShapes[0]!;
+      const next = randomStream(seed);
+      const factors = (count: number) => Float64Array.from({ length: count }, () => 2 ** ((next() % 5) - 2));
+      const [inputs, outputs] = [factors(shape[0]), factors(node.outputShape[0])];
+      const read = parameterReader(node, parameters);
+      const before = machine.weights(node.attributes, shape, read);
+      const scaled = machine.rescale(node.attributes, shape, read, inputs, outputs);
+      const after = machine.weights(node.attributes, shape, (name) => scaled.get(name)!);
+      const { groups, filters, kernel } = machine.convolution(node.attributes, shape, node.outputShape);
+      const groupChannels = shape[0] / groups;
+      const taps = kernel[0] * kernel[1];
+      before.weights.forEach((weight, i) => {
+        const f = Math.floor(i / taps / groupChannels);
+        const c = Math.floor((f * groups) / filters) * groupChannels + (Math.floor(i / taps) % groupChannels);
+        if (after.weights[i] !== weight * inputs[c]! * outputs[f]!) expect.fail(`weight ${i}`);
+      });
+      expect([...after.bias]).toEqual([...before.bias].map((value, f) => value * outputs[f]!));
+    });
+  });
 });
 
-/** The node's integer rule as far as its stage has one, and how far the float rule may be from it. */
-function integerReference(
+/** Float weights as int8: as they are, or (fractions, all of one size) brought to 1. */
+function wholeWeights(weights: Float32Array): { integers: Int8Array; unit: number } {
+  const unit = weights.every(Number.isInteger) ? 1 : Math.abs(weights[0]!);
+  return { integers: Int8Array.from(weights, (weight) => Math.round(weight / unit)), unit };
+}
+
+/** What the operator tells the machine, computed plainly, and how far the float rule may be from it. */
+function machineReference(
   node: Node,
   data: Int8Array,
   parameters: ParameterValues,
-): { values: ArrayLike<number>; tolerance: (float: number) => number } {
+): { values: ArrayLike<number>; tolerance: (float: number) => number } | undefined {
   const shape = node.inputShapes[0]!;
   const { op, attributes, outputShape } = node;
   const { machine } = op;
   const read = parameterReader(node, parameters);
   const cells = outputShape[1] * outputShape[2];
-  if (machine.stage === 'affine') {
-    const { scale, offset } = machine.affine(attributes, read);
-    const values = Float64Array.from(data, (value, i) => {
-      const c = Math.floor(i / cells);
-      return scale[c]! * value + offset[c]!;
-    });
-    return { values, tolerance: (float) => 1e-2 + 1e-5 * Math.abs(float) };
+  const map = { shape, data, zeroPoint: 0, rounding: 'half-even' as const };
+  const maps = node.inputs.map((name) => (name === 'in' ? data : data.map((value) => Math.max(0, value))));
+  switch (machine.stage) {
+    case 'affine': {
+      const { scale, offset } = machine.affine(attributes, read);
+      const values = Float64Array.from(data, (value, i) => {
+        const c = Math.floor(i / cells);
+        return scale[c]! * value + offset[c]!;
+      });
+      return { values, tolerance: (float) => 1e-2 + 1e-5 * Math.abs(float) };
+    }
+    case 'array': {
+      const { weights, bias } = machine.weights(attributes, shape, read);
+      const { integers, unit } = wholeWeights(weights);
+      const array = {
+        weights: integers,
+        accumulator: { bits: 32, overflow: 'wrap' as const },
+        mayOverflow: false,
+        overflows: { count: 0 },
+      };
+      const sums = Array.from(op.integer!(attributes, [map], outputShape, array));
+      const values = sums.map((value, i) => unit * value + bias[Math.floor(i / cells)]!);
+      return { values, tolerance: () => (unit === 1 ? 0 : 1e-3) };
+    }
+    case 'activation': {
+      const { negativeSlope, upper = Number.POSITIVE_INFINITY } = machine.activation(attributes);
+      const values = Array.from(data, (x) => Math.min(upper, x < 0 ? negativeSlope * x : x));
+      return { values, tolerance: () => 1e-4 };
+    }
+    case 'table': {
+      const values = Array.from(data, (x) => machine.evaluate(attributes, x));
+      return { values, tolerance: () => 1e-4 };
+    }
+    case 'sum': {
+      const values = Array.from(data, (_, i) => maps.reduce((total, one) => total + one[i]!, 0));
+      return { values, tolerance: () => 0 };
+    }
+    case 'join':
+      return { values: maps.flatMap((one) => [...one]), tolerance: () => 0 };
+    case 'host':
+      return undefined;
+    case 'crossChannel':
+    case 'pool':
+    case 'rearrange': {
+      const values = op.integer!(attributes, [map], outputShape, undefined);
+      // Where the float result is a whole number there is nothing to round.
+      const whole = (float: number) => Math.abs(float - Math.round(float)) < 1e-4;
+      return { values, tolerance: (float) => (whole(float) ? 1e-4 : 0.5001) };
+    }
   }
-  if (machine.stage === 'array') {
-    const { weights, bias } = machine.weights(attributes, shape, read);
-    const sums = op.integer(attributes, { shape, data }, outputShape, Int8Array.from(weights));
-    return { values: sums.map((value, i) => value + bias[Math.floor(i / cells)]!), tolerance: () => 0 };
-  }
-  const values = op.integer(attributes, { shape, data }, outputShape, undefined);
-  // Where the float result is a whole number there is nothing to round.
-  const whole = (float: number) => Math.abs(float - Math.round(float)) < 1e-4;
-  return { values, tolerance: (float) => (whole(float) ? 1e-4 : 0.5001) };
 }

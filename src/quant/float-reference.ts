@@ -27,29 +27,11 @@ export function runFloat(
 }
 
 /**
- * Runs the graph and hands back max |x| of every tensor, the input included; only that number leaves the backend.
+ * Calls `visit` with the input and every node's output, and frees each tensor after its last reader.
  * @param input the prepared picture, [channels][rows][columns]
- * @throws InputError as `runFloat`, and when a tensor holds NaN or infinity
+ * @throws InputError as `runFloat`
  */
-export function floatRanges(
-  tf: Tf,
-  graph: Graph,
-  parameters: ParameterValues,
-  input: Float32Array,
-): Map<string, number> {
-  const ranges = new Map<string, number>();
-  visitTensors(tf, graph, parameters, input, (name, map) => {
-    const [range] = tf.tidy(() => tf.max(tf.abs(map)).dataSync());
-    if (!Number.isFinite(range)) {
-      throw new InputError(`${name}: the float network makes ${range}; are weights or picture broken?`);
-    }
-    ranges.set(name, range!);
-  });
-  return ranges;
-}
-
-/** Calls `visit` with the input and every node's output, and frees each tensor after its last reader. */
-function visitTensors(
+export function visitTensors(
   tf: Tf,
   graph: Graph,
   parameters: ParameterValues,
@@ -102,7 +84,7 @@ function visitTensors(
 }
 
 /** [channels][rows][columns] to a TensorFlow map. */
-function channelsLast(tf: Tf, values: Float32Array, [channels, rows, columns]: Shape): FloatMap {
+export function channelsLast(tf: Tf, values: Float32Array, [channels, rows, columns]: Shape): FloatMap {
   const cells = rows * columns;
   const result = new Float32Array(values.length);
   for (let c = 0; c < channels; c++) {
@@ -112,7 +94,7 @@ function channelsLast(tf: Tf, values: Float32Array, [channels, rows, columns]: S
 }
 
 /** A TensorFlow map to [channels][rows][columns]; by hand, the WebAssembly backend takes seconds to transpose. */
-function channelsFirst(map: FloatMap): Float32Array {
+export function channelsFirst(map: FloatMap): Float32Array {
   const [, rows, columns, channels] = map.shape;
   const cells = rows * columns;
   const values = map.dataSync();

@@ -17,7 +17,7 @@ export function foldedWeights(
   assert(machine.stage === 'array', `layer ${layer.name} has no weights`);
   const { weights, bias } = machine.weights(
     node.attributes,
-    layer.inputShape,
+    node.inputShapes[0]!,
     parameterReader(node, parameters),
   );
   for (const behind of layer.merged) {

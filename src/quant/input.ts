@@ -1,19 +1,39 @@
 /** Pictures into the integer network, and its tensors back into real numbers. */
-import { signedRange } from '../core/fixed-point.ts';
+import { formatRange } from '../core/fixed-point.ts';
 import { clamp } from '../core/integers.ts';
+import type { IntegerValues } from '../graph/op.ts';
 import type { QuantisedTensor } from './quantised.ts';
 import { roundHalfEven } from './rounding.ts';
+import { makeValues } from './values.ts';
 
-/**
- * A prepared picture as int8 on the tensor's scale: round half to even, saturate at -128 and 127.
- * @param values [channels][rows][columns], finite
- */
-export function quantiseInput(values: Float32Array, tensor: Pick<QuantisedTensor, 'scale'>): Int8Array {
-  const { low, high } = signedRange(8);
-  return Int8Array.from(values, (value) => roundHalfEven(clamp(value / tensor.scale, low, high)));
+/** What decides how real numbers and a tensor's integers correspond. */
+export type TensorNumbers = Pick<QuantisedTensor, 'scale' | 'zeroPoint' | 'format'>;
+
+/** One real number as the tensor's nearest integer: round half to even, saturate at the format's ends. */
+export function quantiseValue(value: number, { scale, zeroPoint, format }: TensorNumbers): number {
+  const { low, high } = formatRange(format);
+  // Adding zero turns -0 into 0.
+  return zeroPoint + roundHalfEven(clamp(value / scale, low - zeroPoint, high - zeroPoint)) + 0;
 }
 
-/** int8 values as real numbers: scale * value. */
-export function dequantise(values: Int8Array, tensor: Pick<QuantisedTensor, 'scale'>): Float32Array {
-  return Float32Array.from(values, (value) => value * tensor.scale);
+/**
+ * A prepared picture (or any tensor) as integers of the tensor.
+ * @param values [channels][rows][columns], finite
+ */
+export function quantiseInput(values: Float32Array, tensor: TensorNumbers): IntegerValues {
+  const { scale, zeroPoint, format } = tensor;
+  const { low, high } = formatRange(format);
+  const result = makeValues(format, values.length);
+  for (let i = 0; i < values.length; i++) {
+    result[i] = zeroPoint + roundHalfEven(clamp(values[i]! / scale, low - zeroPoint, high - zeroPoint));
+  }
+  return result;
+}
+
+/** A tensor's integers as real numbers: scale * (value - zeroPoint). */
+export function dequantise(
+  values: IntegerValues,
+  { scale, zeroPoint }: Pick<QuantisedTensor, 'scale' | 'zeroPoint'>,
+): Float32Array {
+  return Float32Array.from(values, (value) => (value - zeroPoint) * scale);
 }

@@ -3,18 +3,24 @@
  * purpose and sharing nothing with the kernels: it is what they are compared with.
  */
 import { assert, InputError } from '../core/diagnostics.ts';
-import { type ChannelRequantisation, requantise } from '../core/fixed-point.ts';
+import { accumulate, type OverflowCount, requantise } from '../core/fixed-point.ts';
 import { product } from '../core/integers.ts';
-import type { Shape } from '../graph/graph.ts';
-import type { IntegerMap } from '../graph/op.ts';
-import type { QuantisedLayer, QuantisedNetwork } from './quantised.ts';
+import type { IntegerMap, IntegerValues } from '../graph/op.ts';
+import type { NumberOptions, QuantisedLayer, QuantisedNetwork, QuantisedTensor } from './quantised.ts';
+import { integerMap, makeValues } from './values.ts';
+
+/** Every layer's output by tensor name, [channels][rows][columns], and how many additions overflowed. */
+export interface IntegerRun {
+  readonly tensors: Map<string, IntegerValues>;
+  readonly overflows: number;
+}
 
 /**
- * @param input int8, [channels][rows][columns]
- * @returns every layer's output by tensor name, [channels][rows][columns]
+ * @param input of the input tensor's format, [channels][rows][columns]
  * @throws InputError when the input has the wrong size
  */
-export function runInteger(quantised: QuantisedNetwork, input: Int8Array): Map<string, Int8Array> {
+export function runInteger(quantised: QuantisedNetwork, input: IntegerValues): IntegerRun {
+  const { numbers, tensors } = quantised;
   const { graph } = quantised.network;
   const expected = product(graph.input.shape);
   if (input.length !== expected) {
@@ -22,48 +28,111 @@ export function runInteger(quantised: QuantisedNetwork, input: Int8Array): Map<s
       `input ${graph.input.name}: ${input.length} values, expected ${expected} (${graph.input.shape.join(' x ')})`,
     );
   }
-  const outputs = new Map<string, Int8Array>();
+  const outputs = new Map<string, IntegerValues>();
+  const overflows = { count: 0 };
   for (const one of quantised.layers) {
-    const data = outputs.get(one.layer.input) ?? input;
-    outputs.set(one.layer.output, runLayer(one, { shape: one.layer.inputShape, data }));
+    const inputs = one.layer.inputs.map((name) =>
+      integerMap(tensors.get(name)!, outputs.get(name) ?? input, numbers),
+    );
+    const output = tensors.get(one.layer.output)!;
+    outputs.set(one.layer.output, runLayer(one, inputs, output, numbers, overflows));
   }
-  return outputs;
+  return { tensors: outputs, overflows: overflows.count };
 }
 
-/** One layer on its own: int8 in, int8 out. */
-export function runLayer(quantised: QuantisedLayer, input: IntegerMap): Int8Array {
-  const { layer, channels, low, high } = quantised;
+/**
+ * One layer on its own.
+ * @param output decides the container of the result
+ * @param overflows additions that left the accumulator are added to its count
+ * @returns [channels][rows][columns]
+ */
+export function runLayer(
+  quantised: QuantisedLayer,
+  inputs: readonly IntegerMap[],
+  output: Pick<QuantisedTensor, 'format'>,
+  numbers: Pick<NumberOptions, 'accumulator'>,
+  overflows: OverflowCount,
+): IntegerValues {
+  const { layer } = quantised;
   const { node } = layer;
+  const result = makeValues(output.format, product(layer.outputShape));
   switch (layer.work.stage) {
-    case 'array': {
-      assert(channels !== undefined, `layer ${layer.name} has no requantisation`);
-      const sums = node.op.integer(node.attributes, input, layer.outputShape, quantised.weights);
-      return requantiseMap(sums, layer.outputShape, channels, low, high);
-    }
+    case 'array':
+      requantiseMap(result, sumProducts(quantised, inputs, numbers, overflows), quantised);
+      break;
     case 'activation':
+    case 'sum':
       // The requantiser is the activation: it carries the slopes and goes from one scale to the other.
-      assert(channels !== undefined, `layer ${layer.name} has no requantisation`);
-      return requantiseMap(input.data, layer.outputShape, channels, low, high);
+      requantiseMap(result, weightedSum(inputs, quantised.operandMultipliers ?? [1]), quantised);
+      break;
+    case 'join':
+      requantiseMap(result, sideBySide(inputs), quantised);
+      break;
     case 'crossChannel':
     case 'pool':
-      return Int8Array.from(node.op.integer(node.attributes, input, layer.outputShape, undefined));
-  }
-}
-
-function requantiseMap(
-  values: Int8Array | Int32Array,
-  shape: Shape,
-  channels: readonly ChannelRequantisation[],
-  low: number,
-  high: number,
-): Int8Array {
-  const result = new Int8Array(values.length);
-  const cells = shape[1] * shape[2];
-  for (let c = 0; c < shape[0]; c++) {
-    const channel = channels[c]!;
-    for (let i = c * cells; i < (c + 1) * cells; i++) {
-      result[i] = requantise(values[i]!, channel, low, high);
+    case 'rearrange': {
+      assert(node.op.integer !== undefined, `${node.op.name} has no integer rule`);
+      result.set(node.op.integer(node.attributes, inputs, layer.outputShape, undefined));
+      break;
     }
   }
   return result;
+}
+
+/** An array layer's accumulators, bias included: what its requantiser gets. [filters][rows][columns]. */
+export function sumProducts(
+  { layer, weights, channels, mayOverflow }: QuantisedLayer,
+  inputs: readonly IntegerMap[],
+  { accumulator }: Pick<NumberOptions, 'accumulator'>,
+  overflows: OverflowCount,
+): Int32Array | Float64Array {
+  const { node, outputShape } = layer;
+  assert(node.op.integer !== undefined, `${node.op.name} has no integer rule`);
+  assert(weights !== undefined && channels !== undefined, `layer ${layer.name} is not quantised`);
+  const array = { weights, accumulator, mayOverflow: mayOverflow ?? true, overflows };
+  const sums = node.op.integer(node.attributes, inputs, outputShape, array);
+  const cells = outputShape[1] * outputShape[2];
+  for (const [f, { bias }] of channels.entries()) {
+    for (let i = f * cells; i < (f + 1) * cells; i++) {
+      sums[i] = array.mayOverflow ? accumulate(sums[i]!, bias, accumulator, overflows) : sums[i]! + bias;
+    }
+  }
+  return sums;
+}
+
+/** Cell by cell the sum over the inputs of multiplier * (value - zero point); exact. */
+function weightedSum(inputs: readonly IntegerMap[], multipliers: readonly number[]): Float64Array {
+  const result = new Float64Array(inputs[0]!.data.length);
+  for (const [k, { data, zeroPoint }] of inputs.entries()) {
+    const multiplier = multipliers[k]!;
+    for (let i = 0; i < result.length; i++) result[i]! += multiplier * (data[i]! - zeroPoint);
+  }
+  return result;
+}
+
+/** The inputs one after the other, each less its zero point. */
+function sideBySide(inputs: readonly IntegerMap[]): Int32Array {
+  const result = new Int32Array(inputs.reduce((total, { data }) => total + data.length, 0));
+  let at = 0;
+  for (const { data, zeroPoint } of inputs) {
+    for (let i = 0; i < data.length; i++) result[at + i] = data[i]! - zeroPoint;
+    at += data.length;
+  }
+  return result;
+}
+
+/** Requantises values that contain their bias, channel by channel, and looks them up if there is a table. */
+function requantiseMap(
+  result: IntegerValues,
+  values: Int32Array | Float64Array,
+  { layer, channels, output, table }: QuantisedLayer,
+): void {
+  assert(channels !== undefined, `layer ${layer.name} has no requantisation`);
+  const cells = layer.outputShape[1] * layer.outputShape[2];
+  for (const [c, channel] of channels.entries()) {
+    for (let i = c * cells; i < (c + 1) * cells; i++) {
+      const value = requantise(values[i]!, channel, output);
+      result[i] = table === undefined ? value : table[value - output.low]!;
+    }
+  }
 }

@@ -4,7 +4,7 @@ import type { Graph } from '../graph/graph.ts';
 import { findOperator } from '../ops/index.ts';
 import { layerNetwork } from './layers.ts';
 
-type Line = [name: string, op: string, input: string, attributes?: object];
+type Line = [name: string, op: string, input: string | string[], attributes?: object];
 
 function network(lines: Line[], outputs?: string[]): Graph {
   return buildGraph({
@@ -15,7 +15,7 @@ function network(lines: Line[], outputs?: string[]): Graph {
       name,
       op: findOperator(op)!,
       attributes: attributes ?? {},
-      inputs: [input],
+      inputs: [input].flat(),
     })),
     outputs,
   });
@@ -65,6 +65,56 @@ describe('layerNetwork', () => {
     expect(layerNetwork(network(lines)).layers.length).toBe(1);
     expect(layerNetwork(network(lines, ['a', 'b'])).layers.length).toBe(2);
     expect(layerNetwork(network([...lines, ['c', 'maxPool', 'a', { window: 2 }]])).layers.length).toBe(3);
+  });
+
+  it('melts tables behind arrays and activations, activations behind sums', () => {
+    const { layers } = layerNetwork(
+      network([
+        ['a', 'convolution', 'in', conv],
+        ['b', 'batchNormalization', 'a'],
+        ['c', 'silu', 'b'],
+        ['d', 'convolution', 'c', { ...conv, padding: 'same' }],
+        ['e', 'relu', 'd'],
+        ['f', 'tanh', 'e'],
+        ['g', 'sigmoid', 'f'],
+        ['h', 'add', ['c', 'g', 'f']],
+        ['i', 'clippedRelu', 'h'],
+        ['j', 'relu', 'i'],
+        ['k', 'hardSwish', 'j'],
+        ['l', 'concat', ['k', 'k']],
+        ['m', 'upsampleNearest', 'l', { factor: 2 }],
+      ]),
+    );
+    expect(layers.map(({ name, inputs, output, work }) => [name, inputs.join(), output, work.stage])).toEqual(
+      [
+        ['a', 'in', 'c', 'array'],
+        ['d', 'c', 'f', 'array'],
+        ['g', 'f', 'g', 'activation'],
+        ['h', 'c,g,f', 'i', 'sum'],
+        ['j', 'i', 'k', 'activation'],
+        ['l', 'k,k', 'l', 'join'],
+        ['m', 'l', 'm', 'rearrange'],
+      ],
+    );
+    expect(layers[1]!.work).toMatchObject({ activation: { negativeSlope: 0 }, table: { name: 'f' } });
+    expect(layers[2]!.work).toMatchObject({ activation: { negativeSlope: 1 }, table: { name: 'g' } });
+    expect(layers[3]!.work).toEqual({ stage: 'sum', activation: { negativeSlope: 0, upper: 6 } });
+  });
+
+  it('leaves the last nodes to the host', () => {
+    const lines: Line[] = [
+      ['a', 'convolution', 'in', conv],
+      ['b', 'softmax', 'a'],
+      ['c', 'relu', 'a'],
+    ];
+    const layered = layerNetwork(network(lines, ['b', 'c', 'a']));
+    expect(layered.hostNodes.map((node) => node.name)).toEqual(['b']);
+    expect(layered.layers.map((layer) => layer.output)).toEqual(['a', 'c']);
+    expect(layered.machineOutputs).toEqual(['a', 'c']);
+    expect(() => layerNetwork(network(lines, ['c']))).toThrow(/^b: softmax runs on the host.*outputs$/);
+    const read: Line[] = [...lines, ['d', 'relu', 'b']];
+    expect(() => layerNetwork(network(read))).toThrow(/^b: softmax runs on the host.*; d cannot read it$/);
+    expect(() => layerNetwork(network([['a', 'softmax', 'in']]))).toThrow(/expected a layer in front/);
   });
 
   it.each<[string, Line[], string[] | undefined]>([

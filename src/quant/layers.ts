@@ -2,13 +2,20 @@
  * From the graph to the layers of the quantised network.
  *
  * A layer is one operator with what melts into it: a convolution takes the batch norm and the activation behind it
- * (both live in its requantiser). Maxima, poolings and lone activations stay layers of their own; whether they
- * cost a pass over DRAM or ride in a pipeline is the scheduler's business, not the arithmetic's.
+ * (both live in its requantiser) and a table (which sits behind the requantiser). Maxima, poolings and lone
+ * activations stay layers of their own; whether they cost a pass over DRAM or ride in a pipeline is the scheduler's
+ * business, not the arithmetic's. Nodes that only the host can run are no layers at all.
  */
 import { assert, InputError } from '../core/diagnostics.ts';
 import { sum } from '../core/integers.ts';
 import type { Graph, Node, Shape } from '../graph/graph.ts';
-import type { ConvolutionGeometry, PoolingGeometry, RequantisableActivation } from '../graph/op.ts';
+import type {
+  ConvolutionGeometry,
+  CrossChannelReduction,
+  PoolingGeometry,
+  Rearrangement,
+  RequantisableActivation,
+} from '../graph/op.ts';
 import { parameterSize } from '../graph/parameters.ts';
 
 export interface Layer {
@@ -17,10 +24,10 @@ export interface Layer {
   readonly node: Node;
   /** Nodes that melted into this layer, in order, without `node`. */
   readonly merged: readonly Node[];
-  /** Tensor read and tensor made; the latter has the name of the last node of the layer. */
-  readonly input: string;
+  /** Tensors read and tensor made; the latter has the name of the last node of the layer. */
+  readonly inputs: readonly string[];
   readonly output: string;
-  readonly inputShape: Shape;
+  readonly inputShapes: readonly Shape[];
   readonly outputShape: Shape;
   readonly macs: number;
   /** Parameters that remain after folding. */
@@ -34,26 +41,40 @@ export type LayerWork =
       readonly stage: 'array';
       readonly convolution: ConvolutionGeometry;
       readonly activation: RequantisableActivation;
+      /** A function looked up behind the requantiser; the tensor in front of it is calibrated too. */
+      readonly table?: Node;
     }
-  | { readonly stage: 'activation'; readonly activation: RequantisableActivation }
-  | { readonly stage: 'crossChannel'; readonly ratio: number }
-  | { readonly stage: 'pool'; readonly pooling: PoolingGeometry };
+  | { readonly stage: 'activation'; readonly activation: RequantisableActivation; readonly table?: Node }
+  | { readonly stage: 'crossChannel'; readonly reduction: CrossChannelReduction }
+  | { readonly stage: 'pool'; readonly pooling: PoolingGeometry }
+  | { readonly stage: 'sum'; readonly activation: RequantisableActivation }
+  | { readonly stage: 'join' }
+  | { readonly stage: 'rearrange'; readonly rearrangement: Rearrangement };
 
 /** The network as the machine runs it. */
 export interface LayeredNetwork {
   readonly graph: Graph;
   readonly layers: readonly Layer[];
+  /** Outputs of the network that are computed in float on the host, from what the machine hands back. */
+  readonly hostNodes: readonly Node[];
+  /** Tensors the machine hands back: the graph's outputs, and what host nodes read in place of theirs. */
+  readonly machineOutputs: readonly string[];
   readonly macs: number;
   readonly parameters: number;
 }
+
+type Stage = Node['op']['machine']['stage'];
 
 /** The activation of a layer that has none. */
 const LINEAR: RequantisableActivation = { negativeSlope: 1 };
 
 /**
- * Groups the graph's nodes into layers. What can melt into the convolution in front does so if that convolution's
- * tensor is read by nobody else and is no output of the network: any number of `affine` nodes, then one activation.
- * @throws InputError for an `affine` node with no array layer in front to fold into.
+ * Groups the graph's nodes into layers. What can melt into the node in front does so if that node's tensor is read by
+ * nobody else and is no output of the network: behind an array node any number of `affine` nodes, then one
+ * activation, then one table; behind an activation one table; behind a sum one activation. A table with nothing in
+ * front that takes it is an activation layer that passes everything on.
+ * @throws InputError for an `affine` node with no array layer in front to fold into, and for a `host` node that is
+ *   no output of the network, is read by another node, or has no layer in front.
  */
 export function layerNetwork(graph: Graph): LayeredNetwork {
   const readers = new Map<string, Node[]>();
@@ -67,48 +88,77 @@ export function layerNetwork(graph: Graph): LayeredNetwork {
 
   const merged = new Set<Node>();
   const layers: Layer[] = [];
+  const hostNodes: Node[] = [];
   for (const node of graph.nodes) {
     if (merged.has(node)) continue;
-    const behind = node.op.machine.stage === 'array' ? mergeable(node, soleReader) : [];
+    if (node.op.machine.stage === 'host') {
+      checkHostNode(node, graph, readers.get(node.name) ?? []);
+      hostNodes.push(node);
+      continue;
+    }
+    const behind = mergeable(node, soleReader);
     for (const one of behind) merged.add(one);
     layers.push(makeLayer(node, behind));
   }
+  const host = new Map(hostNodes.map((node) => [node.name, node]));
   return {
     graph,
     layers,
+    hostNodes,
+    machineOutputs: [...new Set(graph.outputs.flatMap((output) => host.get(output)?.inputs ?? [output]))],
     macs: sum(layers.map((layer) => layer.macs)),
     parameters: sum(layers.map((layer) => layer.parameters)),
   };
 }
 
-/** The nodes behind an array node that melt into it, in order. */
+function checkHostNode({ name, op, inputs }: Node, graph: Graph, readers: readonly Node[]): void {
+  const where = `${name}: ${op.name} runs on the host, behind the machine's outputs`;
+  if (readers.length > 0) throw new InputError(`${where}; ${readers[0]!.name} cannot read it`);
+  if (!graph.outputs.includes(name)) {
+    throw new InputError(`${where}; expected it among the network's outputs`);
+  }
+  if (inputs.includes(graph.input.name)) throw new InputError(`${where}; expected a layer in front of it`);
+}
+
+/** The nodes behind a node that melt into it, in order. */
 function mergeable(node: Node, soleReader: (tensor: string) => Node | undefined): Node[] {
   const behind: Node[] = [];
   let next = soleReader(node.name);
-  while (next?.op.machine.stage === 'affine') {
+  const take = (stage: Stage): boolean => {
+    if (next?.op.machine.stage !== stage) return false;
     behind.push(next);
     next = soleReader(next.name);
+    return true;
+  };
+  switch (node.op.machine.stage) {
+    case 'array':
+      while (take('affine'));
+      take('activation');
+      take('table');
+      break;
+    case 'activation':
+      take('table');
+      break;
+    case 'sum':
+      take('activation');
+      break;
   }
-  if (next?.op.machine.stage === 'activation') behind.push(next);
   return behind;
 }
 
 function makeLayer(node: Node, merged: readonly Node[]): Layer {
   const last = merged.at(-1) ?? node;
-  const input = node.inputs[0];
-  const inputShape = node.inputShapes[0];
-  assert(input !== undefined && inputShape !== undefined, `node ${node.name} reads nothing`);
   return {
     name: node.name,
     node,
     merged,
-    input,
+    inputs: node.inputs,
     output: last.name,
-    inputShape,
+    inputShapes: node.inputShapes,
     outputShape: last.outputShape,
     macs: node.op.macs?.(node.attributes, node.inputShapes, node.outputShape) ?? 0,
     parameters: foldedParameters(node, merged),
-    work: layerWork(node, merged, inputShape),
+    work: layerWork(node, merged),
   };
 }
 
@@ -120,27 +170,41 @@ function foldedParameters(node: Node, merged: readonly Node[]): number {
   return sum(kept.map(parameterSize)) + (gainsBias ? node.outputShape[0] : 0);
 }
 
-function layerWork(node: Node, merged: readonly Node[], inputShape: Shape): LayerWork {
+function layerWork(node: Node, merged: readonly Node[]): LayerWork {
   const { machine } = node.op;
+  const inputShape = node.inputShapes[0];
+  assert(inputShape !== undefined, `node ${node.name} reads nothing`);
+  const carrier = merged.find((one) => one.op.machine.stage === 'activation');
+  const activation = carrier === undefined ? LINEAR : activationOf(carrier);
+  const behind = merged.find((one) => one.op.machine.stage === 'table');
+  const table = behind === undefined ? {} : { table: behind };
   switch (machine.stage) {
     case 'array': {
-      const carrier = merged.find((one) => one.op.machine.stage === 'activation');
-      return {
-        stage: 'array',
-        convolution: machine.convolution(node.attributes, inputShape, node.outputShape),
-        activation: carrier === undefined ? LINEAR : activationOf(carrier),
-      };
+      const convolution = machine.convolution(node.attributes, inputShape, node.outputShape);
+      return { stage: 'array', convolution, activation, ...table };
     }
     case 'activation':
-      return { stage: 'activation', activation: activationOf(node) };
+      return { stage: 'activation', activation: activationOf(node), ...table };
+    case 'table':
+      return { stage: 'activation', activation: LINEAR, table: node };
     case 'crossChannel':
-      return { stage: 'crossChannel', ratio: machine.ratio(node.attributes) };
+      return { stage: 'crossChannel', reduction: machine.reduction(node.attributes) };
     case 'pool':
       return { stage: 'pool', pooling: machine.pooling(node.attributes, inputShape, node.outputShape) };
+    case 'sum':
+      return { stage: 'sum', activation };
+    case 'join':
+      return { stage: 'join' };
+    case 'rearrange': {
+      const rearrangement = machine.rearrangement(node.attributes, inputShape, node.outputShape);
+      return { stage: 'rearrange', rearrangement };
+    }
     case 'affine':
       throw new InputError(
         `${node.name}: ${node.op.name} has no convolution to fold into; expected one right in front whose result nothing else reads`,
       );
+    case 'host':
+      throw new Error(`internal: host node ${node.name} is no layer`);
   }
 }
 

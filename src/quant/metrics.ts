@@ -1,7 +1,7 @@
 /** How far one set of values is from another. */
 import { assert } from '../core/diagnostics.ts';
 
-type Values = Float32Array | Int8Array | readonly number[];
+type Values = ArrayLike<number>;
 
 /**
  * Signal to quantisation noise: 10 log10(sum of reference^2 / sum of error^2), in decibels. Infinity when nothing

@@ -9,8 +9,11 @@ import { dequantise, quantiseInput } from './input.ts';
 import { runInteger } from './integer-executor.ts';
 import { layerNetwork } from './layers.ts';
 import { cosine, decibelsForJson, maxAbsError, sqnrDb } from './metrics.ts';
-import { quantise, requantisation } from './quantise.ts';
+import { defaultNumbers } from './numbers.ts';
+import { quantise } from './quantise.ts';
+import { requantisation } from './requantisation.ts';
 import { powerOfTwoAbove, roundHalfEven } from './rounding.ts';
+import type { TensorRange } from './tensor-scale.ts';
 
 const forms = ['shift', 'multiplier'] as const;
 
@@ -27,6 +30,8 @@ function network(shape: Shape, ...lines: [op: string, attributes: object][]): Gr
     })),
   });
 }
+
+const upTo = (largest: number): TensorRange => ({ low: -largest, high: largest });
 
 /** A 1x1 convolution over `channels` channels, one cell: y = w x + b by hand. */
 function pointwise(channels: number, filters: number, activation: [string, object][] = []): Graph {
@@ -53,13 +58,13 @@ describe('rounding', () => {
 
 describe('requantisation', () => {
   it("carries a slope in eight fraction bits in 'shift' form", () => {
-    const linear = requantisation('l', 5, 2 ** -7, { negativeSlope: 1 }, 'shift');
+    const linear = requantisation('l', 5, 2 ** -7, { negativeSlope: 1 }, defaultNumbers('shift'));
     expect(linear).toEqual({ bias: 5, positiveMultiplier: 1, negativeMultiplier: 1, shift: 7 });
-    const rectified = requantisation('l', 0, 2 ** -7, { negativeSlope: 0 }, 'shift');
+    const rectified = requantisation('l', 0, 2 ** -7, { negativeSlope: 0 }, defaultNumbers('shift'));
     expect(rectified).toEqual({ bias: 0, positiveMultiplier: 1, negativeMultiplier: 0, shift: 7 });
-    const leaky = requantisation('l', 0, 2 ** -7, { negativeSlope: 0.1 }, 'shift');
+    const leaky = requantisation('l', 0, 2 ** -7, { negativeSlope: 0.1 }, defaultNumbers('shift'));
     expect(leaky).toEqual({ bias: 0, positiveMultiplier: 256, negativeMultiplier: 26, shift: 15 });
-    const coarse = requantisation('l', 0, 2 ** 10, { negativeSlope: 0.1 }, 'shift');
+    const coarse = requantisation('l', 0, 2 ** 10, { negativeSlope: 0.1 }, defaultNumbers('shift'));
     expect(coarse).toEqual({ bias: 0, positiveMultiplier: 1024, negativeMultiplier: 102, shift: 0 });
   });
 
@@ -75,7 +80,7 @@ describe('requantisation', () => {
             0,
             ratio,
             { negativeSlope: slope },
-            'multiplier',
+            defaultNumbers('multiplier'),
           );
           expect(positiveMultiplier).toBeGreaterThanOrEqual(32768);
           expect(positiveMultiplier).toBeLessThanOrEqual(65535);
@@ -90,10 +95,12 @@ describe('requantisation', () => {
 
   it('refuses ratios beyond the multiplier', () => {
     for (const form of forms) {
-      expect(() => requantisation('conv', 0, 2 ** 16, { negativeSlope: 1 }, form)).toThrow(
+      expect(() => requantisation('conv', 0, 2 ** 16, { negativeSlope: 1 }, defaultNumbers(form))).toThrow(
         /^conv: accumulators are 65536/,
       );
-      expect(() => requantisation('conv', 0, Number.NaN, { negativeSlope: 1 }, form)).toThrow(InputError);
+      expect(() => requantisation('conv', 0, Number.NaN, { negativeSlope: 1 }, defaultNumbers(form))).toThrow(
+        InputError,
+      );
     }
   });
 });
@@ -127,15 +134,15 @@ describe.each(forms)('quantise, %s form', (form) => {
             ['n0/bias', bias],
           ]),
           new Map([
-            ['in', range(input)],
-            ['n1', range(expected)],
+            ['in', upTo(range(input))],
+            ['n1', upTo(range(expected))],
           ]),
-          { form },
+          defaultNumbers(form),
         );
         const inputTensor = quantised.tensors.get('in')!;
         const outputTensor = quantised.tensors.get('n1')!;
-        expect(quantised.layers[0]!.high).toBeLessThanOrEqual(127);
-        const result = runInteger(quantised, quantiseInput(input, inputTensor)).get('n1')!;
+        expect(quantised.layers[0]!.output.high).toBeLessThanOrEqual(127);
+        const result = runInteger(quantised, quantiseInput(input, inputTensor)).tensors.get('n1')!;
         // Half an output step, and half a step of every input and weight with its partner's size; slope's own error.
         const weightStep = (form === 'shift' ? 2 : 1) / 127;
         const bound =
@@ -152,11 +159,16 @@ describe.each(forms)('quantise, %s form', (form) => {
   it('lets a dead filter pass its bias through', () => {
     const graph = pointwise(2, 2);
     const ranges = new Map([
-      ['in', 1],
-      ['n0', 3],
+      ['in', upTo(1)],
+      ['n0', upTo(3)],
     ]);
-    const quantised = quantise(layerNetwork(graph), parametersOf([0, 1, 0, 1], [-2.25, 0]), ranges, { form });
-    const result = runInteger(quantised, Int8Array.of(100, -50)).get('n0')!;
+    const quantised = quantise(
+      layerNetwork(graph),
+      parametersOf([0, 1, 0, 1], [-2.25, 0]),
+      ranges,
+      defaultNumbers(form),
+    );
+    const result = runInteger(quantised, Int8Array.of(100, -50)).tensors.get('n0')!;
     const { scale } = quantised.tensors.get('n0')!;
     expect(quantised.layers[0]!.weights![0]).toBe(0);
     expect(Math.abs(result[0]! * scale + 2.25)).toBeLessThanOrEqual(scale / 2 + 1e-3);
@@ -165,58 +177,69 @@ describe.each(forms)('quantise, %s form', (form) => {
   it('takes a filter that is all but dead next to its bias', () => {
     const graph = pointwise(1, 1, [['leakyRelu', {}]]);
     const ranges = new Map([
-      ['in', 1],
-      ['n1', 3],
+      ['in', upTo(1)],
+      ['n1', upTo(3)],
     ]);
-    const quantised = quantise(layerNetwork(graph), parametersOf([1e-20], [2]), ranges, { form });
+    const quantised = quantise(layerNetwork(graph), parametersOf([1e-20], [2]), ranges, defaultNumbers(form));
     const { scale } = quantised.tensors.get('n1')!;
-    const result = runInteger(quantised, Int8Array.of(100)).get('n1')!;
+    const result = runInteger(quantised, Int8Array.of(100)).tensors.get('n1')!;
     expect(Math.abs(result[0]! * scale - 2)).toBeLessThanOrEqual(scale / 2 + 1e-3);
   });
 
   it('takes a tensor that is zero throughout', () => {
     const graph = pointwise(1, 1);
     const ranges = new Map([
-      ['in', 0],
-      ['n0', 0],
+      ['in', upTo(0)],
+      ['n0', upTo(0)],
     ]);
-    const quantised = quantise(layerNetwork(graph), parametersOf([1e-3], [0]), ranges, { form });
-    expect([...runInteger(quantised, Int8Array.of(0)).get('n0')!]).toEqual([0]);
+    const quantised = quantise(layerNetwork(graph), parametersOf([1e-3], [0]), ranges, defaultNumbers(form));
+    expect([...runInteger(quantised, Int8Array.of(0)).tensors.get('n0')!]).toEqual([0]);
   });
 
   it('refuses what the datapath cannot hold', () => {
     const graph = layerNetwork(pointwise(1, 1));
     const ranges = new Map([
-      ['in', 1],
-      ['n0', 1],
+      ['in', upTo(1)],
+      ['n0', upTo(1)],
     ]);
-    const attempt = (weight: number, bias: number, given: Map<string, number> = ranges) =>
-      quantise(graph, parametersOf([weight], [bias]), given, { form });
+    const attempt = (weight: number, bias: number, given: Map<string, TensorRange> = ranges) =>
+      quantise(graph, parametersOf([weight], [bias]), given, defaultNumbers(form));
     expect(() => attempt(1, 1e30)).toThrow(/^n0: accumulators are .* as coarse as the output/);
     expect(() => attempt(1e30, 0)).toThrow(InputError);
     expect(() => attempt(Number.NaN, 0)).toThrow(/^n0: filter 0 or its bias is not a finite number$/);
     expect(() => attempt(1, Number.POSITIVE_INFINITY)).toThrow(InputError);
-    expect(() => attempt(1, 0, new Map([['in', 1]]))).toThrow(/^tensor n0 was not calibrated$/);
-    expect(() => attempt(1, 0, new Map([...ranges, ['n0', Number.NaN]]))).toThrow(InputError);
-    expect(() => quantise(graph, new Map(), ranges, { form })).toThrow(/^n0: no weights called n0\/filters$/);
-    expect(() => quantise(graph, parametersOf([1, 2], [0]), ranges, { form })).toThrow(
+    expect(() => attempt(1, 0, new Map([['in', upTo(1)]]))).toThrow(/^tensor n0 was not calibrated$/);
+    expect(() => attempt(1, 0, new Map([...ranges, ['n0', upTo(Number.NaN)]]))).toThrow(InputError);
+    expect(() => quantise(graph, new Map(), ranges, defaultNumbers(form))).toThrow(
+      /^n0: no weights called n0\/filters$/,
+    );
+    expect(() => quantise(graph, parametersOf([1, 2], [0]), ranges, defaultNumbers(form))).toThrow(
       /have 2 elements, expected 1/,
     );
   });
 
-  it('refuses sums that may leave 32 bits', () => {
+  it('watches sums that may leave the accumulator', () => {
     const graph = network([65536, 2, 2], ['convolution', { filters: 1, kernel: 2 }]);
     const parameters = new Map([
-      ['n0/filters', new Float32Array(65536 * 4).fill(1)],
+      ['n0/filters', new Float32Array(65536 * 4).fill(1.5)],
       ['n0/bias', new Float32Array(1)],
     ]);
     const ranges = new Map([
-      ['in', 1],
-      ['n0', 1],
+      ['in', upTo(1)],
+      ['n0', upTo(1)],
     ]);
-    expect(() => quantise(layerNetwork(graph), parameters, ranges, { form })).toThrow(
-      /^n0: filter 0 sums 262144 products .* expected less than 2\^31$/,
+    const quantised = quantise(layerNetwork(graph), parameters, ranges, defaultNumbers(form));
+    expect(quantised.layers[0]!.mayOverflow).toBe(true);
+    const { overflows, tensors } = runInteger(quantised, new Int8Array(65536 * 4).fill(127));
+    expect(overflows).toBeGreaterThan(0);
+    expect(tensors.get('n0')![0]).toBe(127);
+    const calm = quantise(
+      layerNetwork(pointwise(1, 1)),
+      parametersOf([1], [0]),
+      ranges,
+      defaultNumbers(form),
     );
+    expect(calm.layers[0]!.mayOverflow).toBe(false);
   });
 
   it('folds batch norm', () => {
@@ -236,13 +259,13 @@ describe.each(forms)('quantise, %s form', (form) => {
     );
     // 2 * (3 x - 0.25) / sqrt(3 + 1) + 0.5 = 3 x + 0.25
     const ranges = new Map([
-      ['in', 1],
-      ['n1', 4],
+      ['in', upTo(1)],
+      ['n1', upTo(4)],
     ]);
-    const quantised = quantise(layerNetwork(folded), values, ranges, { form });
+    const quantised = quantise(layerNetwork(folded), values, ranges, defaultNumbers(form));
     const { scale } = quantised.tensors.get('n1')!;
     const inputScale = quantised.tensors.get('in')!.scale;
-    const result = runInteger(quantised, Int8Array.of(60)).get('n1')!;
+    const result = runInteger(quantised, Int8Array.of(60)).tensors.get('n1')!;
     expect(Math.abs(result[0]! * scale - (180 * inputScale + 0.25))).toBeLessThanOrEqual(scale / 2 + 1e-2);
   });
 
@@ -254,14 +277,14 @@ describe.each(forms)('quantise, %s form', (form) => {
       ['crossChannelPool', { ratio: 2 }],
     );
     const ranges = new Map([
-      ['in', 1],
-      ['n0', 1],
+      ['in', upTo(1)],
+      ['n0', upTo(1)],
     ]);
-    const quantised = quantise(layerNetwork(graph), new Map(), ranges, { form });
+    const quantised = quantise(layerNetwork(graph), new Map(), ranges, defaultNumbers(form));
     const scales = ['in', 'n0', 'n1', 'n2'].map((name) => quantised.tensors.get(name)!.scale);
     expect(new Set(scales).size).toBe(1);
     const input = Int8Array.from({ length: 64 }, (_, i) => i * 4 - 128);
-    const result = runInteger(quantised, input);
+    const { tensors: result } = runInteger(quantised, input);
     expect([...result.get('n0')!]).toEqual([...input].map((value) => (value < 0 ? value / 2 : value)));
     expect(result.get('n2')!.length).toBe(8);
     expect(() => runInteger(quantised, new Int8Array(63))).toThrow(/63 values, expected 64/);
@@ -289,6 +312,9 @@ describe('metrics', () => {
 describe('quantiseInput', () => {
   it('rounds half to even and saturates', () => {
     const values = Float32Array.of(0.25, 0.75, -0.25, 1e9, -1e9, 63.75);
-    expect([...quantiseInput(values, { scale: 0.5 })]).toEqual([0, 2, 0, 127, -128, 127]);
+    const format = { bits: 8, signed: true };
+    const tensor = { scale: 0.5, zeroPoint: 0, format };
+    expect([...quantiseInput(values, tensor)]).toEqual([0, 2, 0, 127, -128, 127]);
+    expect([...quantiseInput(values, { ...tensor, zeroPoint: 3 })]).toEqual([3, 5, 3, 127, -128, 127]);
   });
 });

@@ -1,223 +1,193 @@
 /**
  * From float weights and calibrated ranges to the integers the machine runs on.
  *
- * Everything is symmetric int8: activations with one scale a tensor, weights with one scale a filter. The 'shift'
- * form takes powers of two for all scales (the smallest that clip nothing), so that going from accumulators back
- * to activations is a shift; the 'multiplier' form takes max / 127 and a 16-bit multiplier before the shift.
+ * The 'shift' form takes powers of two for all scales, so that going from accumulators back to activations is a
+ * shift; the 'multiplier' form takes whatever scale fits best, and an integer multiplier before the shift.
+ * Rounding here is half to even throughout; `NumberOptions.rounding` is the machine's.
  */
 
 import { InputError } from '../core/diagnostics.ts';
-import { type ChannelRequantisation, signedRange } from '../core/fixed-point.ts';
+import { type ChannelRequantisation, formatRange, type OutputRange } from '../core/fixed-point.ts';
 import { clamp } from '../core/integers.ts';
-import type { ParameterValues } from '../graph/graph.ts';
-import type { RequantisableActivation } from '../graph/op.ts';
+import type { Node, ParameterValues } from '../graph/graph.ts';
+import type { IntegerValues, RequantisableActivation } from '../graph/op.ts';
 import type { TensorRanges } from './calibrate.ts';
 import { foldedWeights } from './fold.ts';
+import { quantiseValue, type TensorNumbers } from './input.ts';
 import type { Layer, LayeredNetwork } from './layers.ts';
-import type { QuantisedLayer, QuantisedNetwork, QuantisedTensor, RequantisationForm } from './quantised.ts';
-import { powerOfTwoAbove, roundHalfEven } from './rounding.ts';
+import { checkNumbers } from './numbers.ts';
+import type { NumberOptions, QuantisedLayer, QuantisedNetwork, QuantisedTensor } from './quantised.ts';
+import { requantisation } from './requantisation.ts';
+import { tensorNumbers } from './tensor-scale.ts';
+import { makeValues } from './values.ts';
+import { mayOverflow, quantiseFilters } from './weights.ts';
 
-/** Largest magnitude of a quantised weight, and of an activation while it is being calibrated. */
-const LARGEST = 127;
-/** Fraction bits of the negative multiplier in 'shift' form: a slope of 0.1 becomes 26/256. */
-const SLOPE_BITS = 8;
-const MAXIMUM_MULTIPLIER = 65535;
-/** Ratios below this make nothing but zeros of any int32, and their shift would not fit. */
-const LEAST_RATIO = 2 ** -32;
-/** A bias gets at most this large: leaves half of int32 to the sums of products. */
-const MAXIMUM_BIAS = 2 ** 30;
-
-export interface QuantiseOptions {
-  readonly form: RequantisationForm;
-}
+/** The largest operand multiplier of a sum: 16 bits. */
+const LARGEST_OPERAND_MULTIPLIER = 65535;
+/** Bits of a requantisation multiplier that still make 64 bits with a sum's 37 (8 * 65535 * 65535, and a sign). */
+const SUM_MULTIPLIER_BITS = 27;
+/** The activation of layers that have none. */
+const LINEAR: RequantisableActivation = { negativeSlope: 1 };
+/** Passes a value on as it is. */
+const IDENTITY: ChannelRequantisation = { bias: 0, positiveMultiplier: 1, negativeMultiplier: 1, shift: 0 };
 
 /**
  * Quantises a network.
  * @param parameters float, as trained (batch norm is folded here)
- * @param ranges max |x| by tensor name: the network's input and every tensor an array or activation layer makes
- * @throws InputError for missing or broken parameters and ranges, and when a layer's numbers do not fit the
- *   datapath (32-bit accumulators with bias, 16-bit multipliers, shifts up to 47)
+ * @param ranges by tensor name: the network's input, every tensor that a layer requantises to, and the tensors in
+ *   front of tables
+ * @throws InputError for number formats out of bounds, for missing or broken parameters and ranges, and when a
+ *   layer's numbers do not fit the datapath (multipliers of `multiplierBits`, shifts up to 62)
  */
 export function quantise(
   network: LayeredNetwork,
   parameters: ParameterValues,
   ranges: TensorRanges,
-  { form }: QuantiseOptions,
+  numbers: NumberOptions,
 ): QuantisedNetwork {
+  checkNumbers(numbers);
   const { input } = network.graph;
+  const place = (name: string): TensorNumbers => {
+    const range = ranges.get(name);
+    if (range === undefined) throw new InputError(`tensor ${name} was not calibrated`);
+    return tensorNumbers(name, range, numbers);
+  };
   const tensors = new Map<string, QuantisedTensor>();
-  tensors.set(input.name, {
-    name: input.name,
-    shape: input.shape,
-    scale: tensorScale(input.name, ranges, form),
-    bits: 8,
-  });
+  tensors.set(input.name, { name: input.name, shape: input.shape, ...place(input.name) });
   const layers: QuantisedLayer[] = [];
   for (const layer of network.layers) {
-    const inputScale = tensors.get(layer.input)!.scale;
-    const { stage } = layer.work;
-    // Maxima and poolings pass values on as they are.
-    const keepsScale = stage === 'pool' || stage === 'crossChannel';
-    const scale = keepsScale ? inputScale : tensorScale(layer.output, ranges, form);
-    tensors.set(layer.output, { name: layer.output, shape: layer.outputShape, scale, bits: 8 });
-    layers.push(quantiseLayer(layer, parameters, inputScale, scale, form));
+    const inputs = layer.inputs.map((name) => tensors.get(name)!);
+    const { work } = layer;
+    // Maxima, poolings and rearrangements pass values on as they are.
+    const keepsNumbers = work.stage === 'pool' || work.stage === 'crossChannel' || work.stage === 'rearrange';
+    const { scale, zeroPoint, format } = keepsNumbers ? inputs[0]! : place(layer.output);
+    const output = { name: layer.output, shape: layer.outputShape, scale, zeroPoint, format };
+    tensors.set(layer.output, output);
+    const table = 'table' in work ? work.table : undefined;
+    // What the requantiser makes: the output, or with a table what the table reads, which may be a tensor already.
+    const made = table === undefined ? output : (tensors.get(table.inputs[0]!) ?? place(table.inputs[0]!));
+    layers.push({
+      layer,
+      ...quantiseLayer(layer, parameters, inputs, made, numbers),
+      ...(table && tabulate(table, rangeOf(layer, made, numbers), made, output)),
+    });
   }
-  return { network, form, tensors, layers };
+  return { network, numbers, tensors, layers };
 }
 
 function quantiseLayer(
   layer: Layer,
   parameters: ParameterValues,
-  inputScale: number,
-  outputScale: number,
-  form: RequantisationForm,
-): QuantisedLayer {
-  const { low, high } = signedRange(8);
+  inputs: readonly TensorNumbers[],
+  made: TensorNumbers,
+  numbers: NumberOptions,
+): Omit<QuantisedLayer, 'layer' | 'table' | 'indexScale'> {
   const { work } = layer;
+  const [input] = inputs;
+  const [channels] = layer.outputShape;
+  const output = rangeOf(layer, made, numbers);
   switch (work.stage) {
     case 'pool':
     case 'crossChannel':
-      return { layer, low, high };
+    case 'rearrange':
+      return { output };
     case 'activation': {
-      const channel = requantisation(layer.name, 0, inputScale / outputScale, work.activation, form);
+      const ratio = input!.scale / made.scale;
+      const channel = requantisation(layer.name, 0, ratio, work.activation, numbers);
+      return { channels: new Array<ChannelRequantisation>(channels).fill(channel), output };
+    }
+    case 'sum': {
+      const { multipliers, scale } = commonScale(inputs.map((one) => one.scale));
+      const channel = requantisation(layer.name, 0, scale / made.scale, work.activation, {
+        form: numbers.form,
+        multiplierBits: Math.min(numbers.multiplierBits, SUM_MULTIPLIER_BITS),
+      });
       return {
-        layer,
-        channels: new Array<ChannelRequantisation>(layer.outputShape[0]).fill(channel),
-        low,
-        high: upperBound(work.activation, outputScale, high),
+        channels: new Array<ChannelRequantisation>(channels).fill(channel),
+        operandMultipliers: multipliers,
+        output,
       };
     }
-    case 'array':
-      return {
-        layer,
-        ...quantiseFilters(layer, work.activation, parameters, inputScale, outputScale, form),
-        low,
-        high: upperBound(work.activation, outputScale, high),
-      };
-  }
-}
-
-function quantiseFilters(
-  layer: Layer,
-  activation: RequantisableActivation,
-  parameters: ParameterValues,
-  inputScale: number,
-  outputScale: number,
-  form: RequantisationForm,
-): { weights: Int8Array; channels: ChannelRequantisation[] } {
-  const { weights, bias } = foldedWeights(layer, parameters);
-  const quantised = new Int8Array(weights.length);
-  const size = weights.length / bias.length;
-  const channels = Array.from(bias, (biasValue, f) => {
-    let largest = 0;
-    for (let i = f * size; i < (f + 1) * size; i++) {
-      const magnitude = Math.abs(weights[i]!);
-      // Not Math.max: the comparison is false for NaN, which the check below would then miss.
-      if (!(magnitude <= largest)) largest = magnitude;
-    }
-    if (!Number.isFinite(largest) || !Number.isFinite(biasValue)) {
-      throw new InputError(`${layer.name}: filter ${f} or its bias is not a finite number`);
-    }
-    const scale = weightScale(largest, biasValue, inputScale, outputScale, form);
-    for (let i = f * size; i < (f + 1) * size; i++) {
-      quantised[i] = clamp(roundHalfEven(weights[i]! / scale), -LARGEST, LARGEST);
-    }
-    const integerBias = roundHalfEven(biasValue / (inputScale * scale));
-    const bound = LARGEST * 128 * size + Math.abs(integerBias);
-    if (bound >= 2 ** 31) {
-      throw new InputError(
-        `${layer.name}: filter ${f} sums ${size} products and a bias of ${integerBias}, up to ${bound}, expected less than 2^31`,
+    case 'join': {
+      const requantisations = inputs.map((one) =>
+        one.scale === made.scale && one.zeroPoint === made.zeroPoint
+          ? IDENTITY
+          : requantisation(layer.name, 0, one.scale / made.scale, LINEAR, numbers),
       );
+      return {
+        channels: requantisations.flatMap((channel, i) =>
+          new Array<ChannelRequantisation>(layer.inputShapes[i]![0]).fill(channel),
+        ),
+        output,
+      };
     }
-    const ratio = (inputScale * scale) / outputScale;
-    return requantisation(layer.name, integerBias, ratio, activation, form);
-  });
-  return { weights: quantised, channels };
-}
-
-/**
- * Scale of one filter: max / 127 (or the power of two above), unless that is so fine that the bias would not fit
- * into its 32 bits or the requantiser could not get back to the output's scale. Then the filter hardly
- * contributes, and a coarser scale loses nothing that the output could show. A filter of zeros gets whatever
- * represents its bias to a 256th of an output step.
- */
-function weightScale(
-  largest: number,
-  bias: number,
-  inputScale: number,
-  outputScale: number,
-  form: RequantisationForm,
-): number {
-  const leastRatio = largest === 0 ? 2 ** -SLOPE_BITS : LEAST_RATIO;
-  const scale = Math.max(
-    largest / LARGEST,
-    (leastRatio * outputScale) / inputScale,
-    Math.abs(bias) / (inputScale * MAXIMUM_BIAS),
-  );
-  return form === 'shift' ? powerOfTwoAbove(scale) : scale;
-}
-
-function tensorScale(name: string, ranges: TensorRanges, form: RequantisationForm): number {
-  const range = ranges.get(name);
-  if (range === undefined) throw new InputError(`tensor ${name} was not calibrated`);
-  if (!Number.isFinite(range) || range < 0) {
-    throw new InputError(`tensor ${name}: range ${range}, expected a finite number of at least 0`);
-  }
-  // A tensor of zeros is exact on any scale.
-  if (range === 0) return 1;
-  return form === 'shift' ? powerOfTwoAbove(range / LARGEST) : range / LARGEST;
-}
-
-/** Saturation bound of the output: the activation's ceiling on the output's scale, if it comes first. */
-function upperBound({ upper }: RequantisableActivation, outputScale: number, high: number): number {
-  return upper === undefined ? high : Math.min(high, roundHalfEven(upper / outputScale));
-}
-
-/**
- * The requantiser's settings for `ratio` = scale of the accumulators / scale of the output.
- *
- * - 'multiplier': positive multiplier 32768..65535 times 2^-shift next to the ratio, the negative one slope times it.
- * - 'shift': the ratio is a power of two and so is the positive multiplier: 1, or 2^8 where a slope needs
- *   fraction bits, or more where the ratio exceeds it.
- *
- * @throws InputError when the ratio is too large for 16 bits (or, from a lone activation, too small to shift)
- */
-export function requantisation(
-  layer: string,
-  bias: number,
-  ratio: number,
-  { negativeSlope }: RequantisableActivation,
-  form: RequantisationForm,
-): ChannelRequantisation {
-  let exponent: number;
-  let positiveMultiplier: number;
-  if (form === 'shift') {
-    exponent = Math.round(-Math.log2(ratio));
-    const sloped = negativeSlope !== 0 && negativeSlope !== 1;
-    const fraction = Math.max(sloped ? SLOPE_BITS : 0, -exponent);
-    positiveMultiplier = 2 ** fraction;
-    exponent += fraction;
-  } else {
-    exponent = 15 - Math.floor(Math.log2(ratio));
-    positiveMultiplier = roundHalfEven(ratio * 2 ** exponent);
-    // The rounding (of the mantissa or of log2) may step over either end of the mantissa's range.
-    if (positiveMultiplier > MAXIMUM_MULTIPLIER) {
-      exponent -= 1;
-      positiveMultiplier = roundHalfEven(ratio * 2 ** exponent);
-    } else if (positiveMultiplier < 32768) {
-      exponent += 1;
-      positiveMultiplier = roundHalfEven(ratio * 2 ** exponent);
+    case 'array': {
+      const { weights, bias } = foldedWeights(layer, parameters);
+      const filters = quantiseFilters(layer.name, weights, bias, input!.scale, made.scale, numbers);
+      return {
+        weights: filters.weights,
+        channels: filters.biases.map((integer, f) =>
+          requantisation(
+            layer.name,
+            integer,
+            (input!.scale * filters.scales[f]!) / made.scale,
+            work.activation,
+            numbers,
+          ),
+        ),
+        output,
+        mayOverflow: mayOverflow(filters.weights, filters.biases, input!, numbers),
+      };
     }
   }
-  if (!(exponent >= 0 && exponent <= 47 && positiveMultiplier <= MAXIMUM_MULTIPLIER)) {
-    throw new InputError(
-      `${layer}: accumulators are ${ratio} times as coarse as the output, expected 2^-32 to ${form === 'shift' ? '2^15' : '65535'}; are the weights or ranges broken?`,
-    );
-  }
+}
+
+/** Saturation at the format's ends, or at the activation's ceiling if that comes first. */
+function rangeOf(layer: Layer, made: TensorNumbers, { rounding }: NumberOptions): OutputRange {
+  const { low, high } = formatRange(made.format);
+  const upper = 'activation' in layer.work ? layer.work.activation.upper : undefined;
+  const { zeroPoint } = made;
   return {
-    bias,
-    positiveMultiplier,
-    negativeMultiplier: roundHalfEven(positiveMultiplier * negativeSlope),
-    shift: exponent,
+    low,
+    high: upper === undefined ? high : quantiseValue(upper, made),
+    zeroPoint,
+    rounding,
   };
+}
+
+/** The function's values over the whole range of the index, quantised to the output. */
+function tabulate(
+  node: Node,
+  { low, high }: OutputRange,
+  index: TensorNumbers,
+  output: TensorNumbers,
+): { table: IntegerValues; indexScale: number } {
+  const { machine } = node.op;
+  if (machine.stage !== 'table') throw new Error(`internal: node ${node.name} is no table`);
+  const table = makeValues(output.format, high - low + 1);
+  for (let i = 0; i < table.length; i++) {
+    const y = machine.evaluate(node.attributes, (low + i - index.zeroPoint) * index.scale);
+    if (!Number.isFinite(y)) {
+      throw new InputError(`${node.name}: ${node.op.name} makes ${y} of index ${low + i}, expected a number`);
+    }
+    table[i] = quantiseValue(y, output);
+  }
+  return { table, indexScale: index.scale };
+}
+
+/**
+ * A scale that all operands are brought to by whole multipliers: the finest of theirs where the others are multiples
+ * of it (powers of two in 'shift' form; 1 throughout when they agree), which is exact; else such that the coarsest
+ * gets the largest multiplier, which is wrong by half of 1/65535 of its step.
+ */
+function commonScale(scales: readonly number[]): { multipliers: number[]; scale: number } {
+  const finest = Math.min(...scales);
+  const coarsest = Math.max(...scales);
+  const exact = scales.every(
+    (scale) => Number.isInteger(scale / finest) && scale / finest <= LARGEST_OPERAND_MULTIPLIER,
+  );
+  if (exact) return { multipliers: scales.map((scale) => scale / finest), scale: finest };
+  const scale = coarsest / LARGEST_OPERAND_MULTIPLIER;
+  const multipliers = scales.map((one) => clamp(Math.round(one / scale), 1, LARGEST_OPERAND_MULTIPLIER));
+  return { multipliers, scale };
 }

@@ -2,6 +2,7 @@
  * Weights from a seed, for networks without a trained file: realistic ranges, so that quantisation and saturation
  * behave as on a trained network, and the same values on every machine.
  */
+import { sum } from '../core/integers.ts';
 import { hashSeed, randomStream } from '../core/random.ts';
 import type { Graph, Node, ParameterValues } from '../graph/graph.ts';
 import type { ParameterSpec } from '../graph/op.ts';
@@ -77,31 +78,59 @@ function meanSquares(graph: Graph): Map<string, number> {
   const input = channels.length === 0 ? 1 : channels.reduce((a, b) => a + b, 0) / channels.length;
   const squares = new Map([[graph.input.name, input]]);
   for (const node of graph.nodes) {
-    squares.set(node.name, outputMeanSquare(node, squares.get(node.inputs[0]!)!));
+    const inputs = node.inputs.map((read) => squares.get(read)!);
+    squares.set(node.name, outputMeanSquare(node, inputs));
   }
   return squares;
 }
 
-function outputMeanSquare(node: Node, input: number): number {
+function outputMeanSquare(node: Node, inputs: readonly number[]): number {
   const { machine } = node.op;
+  const input = inputs[0]!;
   switch (machine.stage) {
     case 'array':
-      return 1;
+      // Without weights of its own it averages, as a pooling does.
+      return node.parameters.length === 0 ? input : 1;
     case 'affine':
+    case 'rearrange':
       return input;
     case 'activation': {
       // Half of a symmetric input keeps its square, the other half is scaled.
       const { negativeSlope } = machine.activation(node.attributes);
       return (input * (1 + negativeSlope ** 2)) / 2;
     }
-    case 'crossChannel':
-      return input * maximumGain(machine.ratio(node.attributes));
+    case 'table':
+      return meanSquareBehind((x) => machine.evaluate(node.attributes, x), Math.sqrt(input));
+    case 'crossChannel': {
+      const { kind, ratio } = machine.reduction(node.attributes);
+      // Channels come from filters of their own: their means average out.
+      return kind === 'maximum' ? input * maximumGain(ratio) : input / ratio;
+    }
     case 'pool': {
       const pooling = machine.pooling(node.attributes, node.inputShapes[0]!, node.outputShape);
       const cells = pooling.window[0] * pooling.window[1];
       return pooling.kind === 'maximum' ? input * maximumGain(cells) : input;
     }
+    case 'sum':
+      return sum(inputs);
+    case 'join': {
+      const channels = node.inputShapes.map((shape) => shape[0]);
+      return sum(inputs.map((square, i) => square * channels[i]!)) / sum(channels);
+    }
+    case 'host':
+      return 1;
   }
+}
+
+/** Mean of f(x)^2 for normal x around 0, by a sum over +-4 deviations. */
+function meanSquareBehind(f: (x: number) => number, deviation: number): number {
+  let [total, weights] = [0, 0];
+  for (let t = -4; t <= 4; t += 0.125) {
+    const weight = Math.exp((-t * t) / 2);
+    total += weight * f(t * deviation) ** 2;
+    weights += weight;
+  }
+  return total / weights;
 }
 
 /** What the maximum of `count` neighbours, part correlated and part not, does to the mean square; measured. */

@@ -13,6 +13,7 @@ import { dequantise, quantiseInput } from './input.ts';
 import { runInteger } from './integer-executor.ts';
 import { layerNetwork } from './layers.ts';
 import { sqnrDb } from './metrics.ts';
+import { defaultNumbers } from './numbers.ts';
 import { quantise } from './quantise.ts';
 import { seededParameters } from './seeded-weights.ts';
 
@@ -98,13 +99,18 @@ describe('Tiny-YOLOv2', () => {
     const ranges = calibrate(tf, small, parameters, [picture(64)]);
     const float = runFloat(tf, small, parameters, picture(64), () => true);
     for (const [name, values] of float) {
-      let largest = 0;
-      for (const value of values) largest = Math.max(largest, Math.abs(value));
-      expect(ranges.get(name)).toBe(largest);
+      let [low, high] = [0, 0];
+      for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
+      const range = ranges.get(name)!;
+      expect([Math.min(0, range.low), Math.max(0, range.high)]).toEqual([low, high]);
     }
-    const quantised = quantise(layerNetwork(small), parameters, ranges, { form });
-    const integer = runInteger(quantised, quantiseInput(picture(64), quantised.tensors.get('image')!));
+    const quantised = quantise(layerNetwork(small), parameters, ranges, defaultNumbers(form));
+    const { tensors: integer, overflows } = runInteger(
+      quantised,
+      quantiseInput(picture(64), quantised.tensors.get('image')!),
+    );
     expect(integer.size).toBe(15);
+    expect(overflows).toBe(0);
     for (const [name, values] of integer) {
       const decibels = sqnrDb(float.get(name)!, dequantise(values, quantised.tensors.get(name)!));
       expect(decibels, name).toBeGreaterThan(form === 'shift' ? 18 : 22);

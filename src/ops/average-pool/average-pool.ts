@@ -1,6 +1,6 @@
 /** Average pooling. */
 import { z } from 'zod';
-import { divideRoundHalfEven } from '../../core/fixed-point.ts';
+import { divideRound } from '../../core/fixed-point.ts';
 import type { FloatMap, Tf } from '../../graph/op.ts';
 import { defineOp } from '../../graph/op.ts';
 import {
@@ -14,8 +14,7 @@ import { type PlacedWindow, padMap, realOutputs } from '../shared/window.ts';
 
 export const averagePool = defineOp({
   name: 'averagePool',
-  summary:
-    'Mean of every window, by default over the cells inside the map alone; integers round half to even.',
+  summary: 'Mean of every window, by default over the cells inside the map alone.',
   attributes: z.strictObject({
     ...poolingFields,
     countIncludesPadding: z
@@ -42,13 +41,17 @@ export const averagePool = defineOp({
       poolingGeometry(attributes, input, 'average', attributes.countIncludesPadding),
   },
 
-  integer(attributes, input) {
-    const { kernel } = placePooling(attributes, input.shape);
+  integer(attributes, [input]) {
+    const { zeroPoint, rounding } = input!;
+    const { kernel } = placePooling(attributes, input!.shape);
     const size = kernel[0] * kernel[1];
-    return poolInteger(attributes, input, {
+    return poolInteger(attributes, input!, {
       start: 0,
       combine: (total, value) => total + value,
-      finish: (total, cells) => divideRoundHalfEven(total, attributes.countIncludesPadding ? size : cells),
+      finish: (total, cells) =>
+        attributes.countIncludesPadding
+          ? divideRound(total + (size - cells) * zeroPoint, size, rounding)
+          : divideRound(total, cells, rounding),
     });
   },
 });

@@ -52,9 +52,9 @@ export const batchNormalization = defineOp({
       const scale = gamma.map((value, c) => value / Math.sqrt(variance[c]! + epsilon));
       return { scale, offset: beta.map((value, c) => value - mean[c]! * scale[c]!) };
     },
-  },
-
-  integer() {
-    throw new Error('internal: batch norm is folded away before anything runs on integers');
+    rescale: (_attributes, read, outputs) =>
+      new Map(
+        ['gamma', 'beta'].map((name) => [name, read(name).map((value, c) => value * outputs[c]!)] as const),
+      ),
   },
 });

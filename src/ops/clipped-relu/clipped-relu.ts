@@ -1,7 +1,5 @@
 /** Rectified linear unit with a ceiling (ReLU6 and its kin). */
 import { z } from 'zod';
-import { divideRoundHalfEven } from '../../core/fixed-point.ts';
-import { clamp } from '../../core/integers.ts';
 import { defineOp } from '../../graph/op.ts';
 
 export const clippedRelu = defineOp({
@@ -17,6 +15,4 @@ export const clippedRelu = defineOp({
     stage: 'activation',
     activation: ({ maximum }) => ({ negativeSlope: 0, upper: maximum }),
   },
-  integer: ({ maximum }, input) =>
-    Int32Array.from(input.data, (value) => divideRoundHalfEven(clamp(value, 0, maximum), 1)),
 });

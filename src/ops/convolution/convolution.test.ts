@@ -52,8 +52,34 @@ describe('convolution', () => {
     const node = single(shape, { filters: 4, kernel: 3, stride: 2, padding: 1 }).nodes[0]!;
     const input = Int8Array.from({ length: 126 }, (_, i) => ((i * 37) % 256) - 128);
     const weights = Int8Array.from({ length: 108 }, (_, i) => ((i * 53) % 255) - 127);
-    const sums = node.op.integer(node.attributes, { shape, data: input }, node.outputShape, weights);
+    const map = { shape, data: input, zeroPoint: 0, rounding: 'half-even' as const };
+    const array = {
+      weights,
+      accumulator: { bits: 32, overflow: 'saturate' as const },
+      mayOverflow: false,
+      overflows: { count: 0 },
+    };
+    const sums = node.op.integer!(node.attributes, [map], node.outputShape, array);
     expect([...sums]).toEqual(plain(shape, node.outputShape, input, weights, 2, 1, 3));
+  });
+
+  it('takes padding as real zero and saturates tap by tap', () => {
+    const shape: Shape = [1, 1, 3];
+    const node = single(shape, { filters: 1, kernel: [1, 3], padding: { left: 1, right: 1 } }).nodes[0]!;
+    const map = { shape, data: Uint8Array.of(10, 200, 0), zeroPoint: 10, rounding: 'half-even' as const };
+    const run = (overflow: 'saturate' | 'wrap') => {
+      const overflows = { count: 0 };
+      const array = {
+        weights: Int8Array.of(1, 1, 1),
+        accumulator: { bits: 8, overflow },
+        mayOverflow: true,
+        overflows,
+      };
+      return [...node.op.integer!(node.attributes, [map], node.outputShape, array), overflows.count];
+    };
+    // Less the zero point: 0, 190, -10. A saturated 127 then loses 10 again.
+    expect(run('saturate')).toEqual([127, 117, 117, 3]);
+    expect(run('wrap')).toEqual([-66, -76, -76, 3]);
   });
 
   it("pads 'same' at the bottom and right first", () => {

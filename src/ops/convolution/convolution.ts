@@ -3,10 +3,10 @@ import { z } from 'zod';
 import { assert, InputError } from '../../core/diagnostics.ts';
 import type { Shape } from '../../graph/graph.ts';
 import { type ConvolutionGeometry, defineOp, type ParameterSpec } from '../../graph/op.ts';
+import { convolveInteger } from '../shared/convolve-integer.ts';
+import { filtersFirst, rescaleFilters } from '../shared/filter-layout.ts';
 import { paddingDescription, paddingSchema, pairSchema, placeWindow } from '../shared/window.ts';
 import { convolveFloat } from './float.ts';
-import { convolveInteger } from './integer.ts';
-import { filtersFirst } from './layout.ts';
 
 const attributes = z.strictObject({
   filters: z
@@ -125,10 +125,21 @@ export const convolution = defineOp({
         bias: attributes.bias ? read('bias').slice() : new Float32Array(geometry.filters),
       };
     },
+    rescale(attributes, input, read, inputs, outputs) {
+      const { geometry } = place(attributes, input);
+      const filters = rescaleFilters(read('filters'), geometry, input[0], inputs, outputs);
+      const scaled = new Map([['filters', filters]]);
+      if (attributes.bias)
+        scaled.set(
+          'bias',
+          read('bias').map((value, f) => value * outputs[f]!),
+        );
+      return scaled;
+    },
   },
 
-  integer(attributes, input, output, weights) {
-    assert(weights !== undefined, 'a convolution needs weights');
-    return convolveInteger(place(attributes, input.shape).geometry, input, output, weights);
+  integer(attributes, [input], output, array) {
+    assert(array !== undefined, 'a convolution needs weights');
+    return convolveInteger(place(attributes, input!.shape).geometry, input!, output, array);
   },
 });

@@ -1,13 +1,16 @@
-/** Maximum across channels: out[n] is the largest of `ratio` consecutive channels, cell by cell. */
+/** Pooling across channels: out[n] is the largest, or the mean, of `ratio` consecutive channels, cell by cell. */
 import { z } from 'zod';
 import { InputError } from '../../core/diagnostics.ts';
+import { divideRound } from '../../core/fixed-point.ts';
 import { defineOp } from '../../graph/op.ts';
 
 export const crossChannelPool = defineOp({
   name: 'crossChannelPool',
-  summary: 'Maximum of every `ratio` consecutive channels: out[n] = max over j of in[n * ratio + j].',
+  summary:
+    'Maximum or mean of every `ratio` consecutive channels: out[n] = max (or mean) over j of in[n * ratio + j].',
   attributes: z.strictObject({
     ratio: z.int().min(1).max(16).describe('channels that become one, 1..16; must divide the channels'),
+    kind: z.enum(['maximum', 'mean']).default('maximum').describe("'maximum' or 'mean' of the channels"),
   }),
   inputs: 1,
 
@@ -17,25 +20,30 @@ export const crossChannelPool = defineOp({
     return [channels / ratio, rows, columns];
   },
 
-  float(tf, { ratio }, [map]) {
+  float(tf, { ratio, kind }, [map]) {
     const [, rows, columns, channels] = map!.shape;
     const kept = channels / ratio;
     const grouped = tf.reshape(map!, [rows * columns, kept, ratio]);
-    return tf.reshape(tf.max(grouped, 2), [1, rows, columns, kept]);
+    const pooled = kind === 'maximum' ? tf.max(grouped, 2) : tf.mean(grouped, 2);
+    return tf.reshape(pooled, [1, rows, columns, kept]);
   },
 
-  machine: { stage: 'crossChannel', ratio: ({ ratio }) => ratio },
+  machine: { stage: 'crossChannel', reduction: ({ ratio, kind }) => ({ kind, ratio }) },
 
-  integer({ ratio }, input, [channels, rows, columns]) {
+  integer({ ratio, kind }, [input], [channels, rows, columns]) {
+    const { data, rounding } = input!;
     const cells = rows * columns;
     const result = new Int32Array(channels * cells);
     for (let n = 0; n < channels; n++) {
       for (let cell = 0; cell < cells; cell++) {
-        let largest = input.data[n * ratio * cells + cell]!;
-        for (let j = 1; j < ratio; j++) {
-          largest = Math.max(largest, input.data[(n * ratio + j) * cells + cell]!);
+        let largest = Number.NEGATIVE_INFINITY;
+        let total = 0;
+        for (let j = 0; j < ratio; j++) {
+          const value = data[(n * ratio + j) * cells + cell]!;
+          largest = Math.max(largest, value);
+          total += value;
         }
-        result[n * cells + cell] = largest;
+        result[n * cells + cell] = kind === 'maximum' ? largest : divideRound(total, ratio, rounding);
       }
     }
     return result;

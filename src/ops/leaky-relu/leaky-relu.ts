@@ -1,6 +1,5 @@
 /** Leaky rectified linear unit. */
 import { z } from 'zod';
-import { divideRoundHalfEven } from '../../core/fixed-point.ts';
 import { defineOp } from '../../graph/op.ts';
 
 export const leakyRelu = defineOp({
@@ -13,6 +12,4 @@ export const leakyRelu = defineOp({
   inferShape: (_attributes, [input]) => input!,
   float: (tf, { slope }, [map]) => tf.leakyRelu(map!, slope),
   machine: { stage: 'activation', activation: ({ slope }) => ({ negativeSlope: slope }) },
-  integer: ({ slope }, input) =>
-    Int32Array.from(input.data, (value) => (value >= 0 ? value : divideRoundHalfEven(slope * value, 1))),
 });

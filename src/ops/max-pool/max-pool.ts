@@ -31,8 +31,8 @@ export const maxPool = defineOp({
     pooling: (attributes, input) => poolingGeometry(attributes, input, 'maximum', false),
   },
 
-  integer: (attributes, input) =>
-    poolInteger(attributes, input, {
+  integer: (attributes, [input]) =>
+    poolInteger(attributes, input!, {
       start: Number.NEGATIVE_INFINITY,
       combine: Math.max,
       finish: (largest) => largest,

@@ -10,5 +10,4 @@ export const relu = defineOp({
   inferShape: (_attributes, [input]) => input!,
   float: (tf, _attributes, [map]) => tf.relu(map!),
   machine: { stage: 'activation', activation: () => ({ negativeSlope: 0 }) },
-  integer: (_attributes, input) => Int32Array.from(input.data, (value) => Math.max(0, value)),
 });

@@ -32,3 +32,24 @@ export function filtersFirst(
   }
   return result;
 }
+
+/**
+ * TensorFlow's filters with every value multiplied by inputs[channel it is applied to] * outputs[its filter].
+ * @param channels of the whole input, all groups
+ */
+export function rescaleFilters(
+  values: Float32Array,
+  { groups, filters }: ConvolutionGeometry,
+  channels: number,
+  inputs: Float64Array,
+  outputs: Float64Array,
+): Float32Array {
+  const groupChannels = channels / groups;
+  const groupFilters = filters / groups;
+  return values.map((value, i) => {
+    const filter = i % filters;
+    const channel =
+      Math.floor(filter / groupFilters) * groupChannels + (Math.floor(i / filters) % groupChannels);
+    return value * inputs[channel]! * outputs[filter]!;
+  });
+}

@@ -1,17 +1,68 @@
 /** Convolution on integers, straight from the definition: out[f] = sum over taps of weight[f][tap] * seen[tap]. */
+import { accumulate } from '../../core/fixed-point.ts';
 import type { Shape } from '../../graph/graph.ts';
-import type { ConvolutionGeometry, IntegerMap } from '../../graph/op.ts';
-import { realOutputs } from '../shared/window.ts';
+import type { ArrayArithmetic, ConvolutionGeometry, IntegerMap } from '../../graph/op.ts';
+import { realOutputs } from './window.ts';
 
 /**
- * @param weights int8 [filters][channels per group][kernel rows][kernel columns]
- * @returns accumulators without bias, [filters][rows][columns]; the caller keeps the sums inside int32
+ * Int32 where the accumulator has at most 32 bits and the caller promises that no sum leaves it, else doubles (which
+ * hold every integer the accumulator can).
+ *
+ * @returns accumulators without bias, [filters][rows][columns]
  */
 export function convolveInteger(
   geometry: ConvolutionGeometry,
   input: IntegerMap,
   output: Shape,
-  weights: Int8Array,
+  array: ArrayArithmetic,
+): Int32Array | Float64Array {
+  return array.mayOverflow || array.accumulator.bits > 32
+    ? convolveInOrder(geometry, input, output, array)
+    : convolveFast(geometry, input, output, array.weights);
+}
+
+/** Tap after tap: a cell's sum sees its addends in the accumulator's order, channel, kernel row, kernel column. */
+function convolveInOrder(
+  geometry: ConvolutionGeometry,
+  input: IntegerMap,
+  output: Shape,
+  { weights, accumulator, overflows }: ArrayArithmetic,
+): Float64Array {
+  const [filters, rows, columns] = output;
+  const groupChannels = input.shape[0] / geometry.groups;
+  const groupFilters = filters / geometry.groups;
+  const kernelTaps = geometry.kernel[0] * geometry.kernel[1];
+  const taps = groupChannels * kernelTaps;
+  const cells = rows * columns;
+  const result = new Float64Array(filters * cells);
+  const seen = new Int32Array(cells);
+  const half = 2 ** (accumulator.bits - 1);
+  for (let group = 0; group < geometry.groups; group++) {
+    for (let tap = 0; tap < taps; tap++) {
+      const channel = group * groupChannels + Math.floor(tap / kernelTaps);
+      look(seen, geometry, input, output, channel, tap % kernelTaps);
+      for (let f = group * groupFilters; f < (group + 1) * groupFilters; f++) {
+        const weight = weights[f * taps + tap]!;
+        for (let cell = 0; cell < cells; cell++) {
+          const at = f * cells + cell;
+          const product = weight * seen[cell]!;
+          const sum = result[at]! + product;
+          // Only what leaves the accumulator needs its rule, and is rare.
+          result[at] =
+            sum >= -half && sum < half ? sum : accumulate(result[at]!, product, accumulator, overflows);
+        }
+      }
+    }
+  }
+  return result;
+}
+
+/** Four taps at once, in 32 bits: right in whatever order as long as no sum leaves them. */
+function convolveFast(
+  geometry: ConvolutionGeometry,
+  input: IntegerMap,
+  output: Shape,
+  weights: Int8Array | Int16Array,
 ): Int32Array {
   const [filters, rows, columns] = output;
   const groupChannels = input.shape[0] / geometry.groups;
@@ -48,7 +99,7 @@ export function convolveInteger(
   return result;
 }
 
-/** Fills `seen` with what one tap of one channel sees from every output cell: a cell of the map, or padding's zero. */
+/** Fills `seen` with what one tap of one channel sees from every output cell: a value less the zero point; padding is 0. */
 function look(
   seen: Int32Array,
   geometry: ConvolutionGeometry,
@@ -69,7 +120,7 @@ function look(
   for (let oy = y.first; oy < y.end; oy++) {
     const row = (channel * inputRows + oy * strideY + offsetY) * inputColumns + offsetX;
     for (let ox = x.first; ox < x.end; ox++) {
-      seen[oy * columns + ox] = input.data[row + ox * strideX]!;
+      seen[oy * columns + ox] = input.data[row + ox * strideX]! - input.zeroPoint;
     }
   }
 }
