@@ -29,28 +29,41 @@ async function isUpToDate() {
   return times.every((time) => time < built);
 }
 
-/** Runs the compiler; throws with its message if it fails. */
-async function compile(wasmFile) {
+/** Runs the compiler, with SIMD or without; returns the module in base64. Throws with its message if it fails. */
+async function compile(directory, simd) {
+  const wasmFile = join(directory, `kernels-${simd ? 'simd' : 'plain'}.wasm`);
   const { error, stderr } = await asc.main(
     [
       'index.as.ts',
-      ...['--baseDir', sources, '--outFile', wasmFile, '--runtime', 'stub', '--enable', 'simd'],
+      ...[
+        '--baseDir',
+        sources,
+        '--outFile',
+        wasmFile,
+        '--runtime',
+        'stub',
+        simd ? '--enable' : '--disable',
+        'simd',
+      ],
       ...['--importMemory', '--noExportMemory', '--noAssert', '--optimizeLevel', '3', '--shrinkLevel', '0'],
     ],
     {},
   );
   if (error) throw new Error(`${stderr.toString()}${error.message}`);
+  return (await readFile(wasmFile)).toString('base64');
 }
 
 async function build() {
   const directory = await mkdtemp(join(tmpdir(), 'kernels-'));
   try {
-    const wasmFile = join(directory, 'kernels.wasm');
-    await compile(wasmFile);
-    const base64 = (await readFile(wasmFile)).toString('base64');
+    const simd = await compile(directory, true);
+    const plain = await compile(directory, false);
     // Renamed into place, so that an interrupted build never leaves half a module that looks new.
     const partial = `${output}.${process.pid}.tmp`;
-    await writeFile(partial, `export const kernelsWasmBase64 = '${base64}';\n`);
+    await writeFile(
+      partial,
+      `export const simdKernelsBase64 = '${simd}';\nexport const plainKernelsBase64 = '${plain}';\n`,
+    );
     await rename(partial, output);
   } finally {
     await rm(directory, { recursive: true, force: true });

@@ -13,6 +13,8 @@ declare namespace WebAssembly {
     readonly exports: Readonly<Record<string, unknown>>;
   }
 
+  function validate(bytes: Uint8Array<ArrayBuffer>): boolean;
+
   function instantiate(
     bytes: Uint8Array<ArrayBuffer>,
     imports: Readonly<Record<string, Readonly<Record<string, Memory>>>>,

@@ -1,0 +1,27 @@
+/** @fileoverview Runs a benchmark by name: `npm run bench -- kernels [--json]`. Without a name, lists them. */
+
+const benches: Record<
+  string,
+  { summary: string; load: () => Promise<{ run(json: boolean): Promise<void> }> }
+> = {
+  kernels: {
+    summary: 'Integer convolutions of the kernels beside ONNX Runtime Web and TensorFlow.js (WebAssembly)',
+    load: () => import('./kernels.ts'),
+  },
+  inference: {
+    summary: 'Whole inferences of Tiny-YOLOv2 in the integer core on the host',
+    load: () => import('./inference.ts'),
+  },
+};
+
+const [name, ...options] = process.argv.slice(2);
+const bench = name === undefined ? undefined : benches[name];
+if (bench) {
+  const { run } = await bench.load();
+  await run(options.includes('--json'));
+} else {
+  if (name !== undefined) console.error(`There is no benchmark called "${name}".`);
+  console.log('Benchmarks:');
+  for (const [key, { summary }] of Object.entries(benches)) console.log(`  ${key.padEnd(10)}${summary}`);
+  if (name !== undefined) process.exitCode = 1;
+}
