@@ -3,13 +3,15 @@
  * simulation, so that their agreement means something. Rows are counted by asking, for every output row of a band,
  * which input rows its taps span; taps in the padding count as the nearest row of the map.
  *
- * weights = (weights + 12-byte records) * (1 if resident, else bands)
- * input   = channels * columns * rows with halo over all bands * (1 if resident, else filter tiles of a group)
+ * weights = table + (weights + records) * (1 if resident, else bands)
+ * input   = operands * channels * columns * rows with halo over all bands * (1 if resident, else filter tiles of a group)
  * output  = maps * rows * columns
  */
 import { ceilDiv, clamp, product } from '../core/integers.ts';
-import { parameterRecordBytes } from '../hw/isa/formats.ts';
+import { operandRecordBytes } from '../hw/requantise/parameters.ts';
+import type { ValueSizes } from './geometry.ts';
 import type { TiledStep } from './layout.ts';
+import { tableOf } from './steps.ts';
 
 export interface ClosedFormTraffic {
   readonly weightBytes: number;
@@ -17,7 +19,7 @@ export interface ClosedFormTraffic {
   readonly outputBytes: number;
 }
 
-export function closedFormTraffic({ step, tiling }: TiledStep): ClosedFormTraffic {
+export function closedFormTraffic({ step, tiling }: TiledStep, values: ValueSizes): ClosedFormTraffic {
   const [channels, , columns] = step.inputShape;
   const outputRows = step.outputShape[1];
   const bands = ceilDiv(outputRows, tiling.bandRows);
@@ -33,11 +35,18 @@ export function closedFormTraffic({ step, tiling }: TiledStep): ClosedFormTraffi
     tiling.inputResident || convolution === undefined ? 1 : ceilDiv(filtersPerGroup, tiling.filtersPerTile);
   const weights =
     convolution === undefined ? 0 : convolution.filters * (channels / groups) * product(convolution.kernel);
-  const records = step.requantised === undefined ? 0 : step.convolvedShape[0] * parameterRecordBytes;
+  const records = step.requantised === undefined ? 0 : step.convolvedShape[0] * values.recordBytes;
+  // Every filter tile of a sum has its own copy of the operands' records.
+  const operands = step.inputs.length;
+  const sumTiles = operands > 1 ? ceilDiv(channels / (step.reduction?.ratio ?? 1), tiling.groupsPerTile) : 0;
+  const operandRecords = sumTiles * operands * operandRecordBytes;
+  const table = tableOf(step) === undefined ? 0 : values.tableEntries * values.elementBytes;
   return {
-    weightBytes: (weights + records) * (tiling.weightsResident ? 1 : bands),
-    inputBytes: channels * columns * rowsRead * passes,
-    outputBytes: product(step.outputShape),
+    weightBytes:
+      table +
+      (weights * values.weightBytes + records + operandRecords) * (tiling.weightsResident ? 1 : bands),
+    inputBytes: operands * channels * columns * rowsRead * passes * values.elementBytes,
+    outputBytes: product(step.outputShape) * values.elementBytes,
   };
 }
 
@@ -56,7 +65,7 @@ function inputRowsSpanned({ step }: TiledStep, first: number, end: number): numb
       const kernel = convolution?.kernel[0] ?? 1;
       for (let tap = 0; tap < kernel; tap++) {
         const row =
-          convolved * (convolution?.stride[0] ?? 1) -
+          Math.floor(convolved / step.reading.repeatRows) * (convolution?.stride[0] ?? 1) -
           (convolution?.padding.top ?? 0) +
           tap * (convolution?.dilation[0] ?? 1);
         const nearest = clamp(row, 0, rows - 1);

@@ -2,7 +2,8 @@
  * The geometry every part of the scheduler agrees on: which rows of which map a range of output rows needs, and how
  * filters and channels are cut into tiles and chunks.
  */
-import type { Step } from './steps.ts';
+import { operandRecordBytes } from '../hw/requantise/parameters.ts';
+import { ratioOf, type Step } from './steps.ts';
 
 /** Rows [first, end). */
 export interface RowRange {
@@ -23,24 +24,32 @@ export interface Workload {
   readonly dilationColumns: number;
   readonly padTop: number;
   readonly padLeft: number;
+  readonly repeatRows: number;
+  readonly repeatColumns: number;
+  /** Maps read for one map: those of a sum, else 1. */
+  readonly operands: number;
 }
 
 export function workloadOf(step: Step): Workload {
-  const { convolution } = step;
+  const { convolution, reading } = step;
   const channels = step.inputShape[0];
   if (convolution === undefined) {
+    const ratio = ratioOf(step);
     return {
-      groups: channels / step.ratio,
-      channelsPerGroup: step.ratio,
-      filtersPerGroup: step.ratio,
+      groups: channels / ratio,
+      channelsPerGroup: ratio,
+      filtersPerGroup: ratio,
       kernelRows: 1,
       kernelColumns: 1,
       strideRows: 1,
-      strideColumns: 1,
+      strideColumns: reading.columnStep,
       dilationRows: 1,
       dilationColumns: 1,
       padTop: 0,
-      padLeft: 0,
+      padLeft: -reading.columnOffset,
+      repeatRows: reading.repeatRows,
+      repeatColumns: reading.repeatColumns,
+      operands: step.inputs.length,
     };
   }
   return {
@@ -55,6 +64,9 @@ export function workloadOf(step: Step): Workload {
     dilationColumns: convolution.dilation[1],
     padTop: convolution.padding.top,
     padLeft: convolution.padding.left,
+    repeatRows: 1,
+    repeatColumns: 1,
+    operands: 1,
   };
 }
 
@@ -73,6 +85,12 @@ export function convolvedRowsFor(step: Step, output: RowRange): RowRange {
 /** Input rows that the convolved rows need, clipped to the map; never empty, so that a transfer always is one. */
 export function inputRowsFor(step: Step, work: Workload, convolved: RowRange): RowRange {
   const rows = step.inputShape[1];
+  if (work.repeatRows > 1) {
+    return {
+      first: Math.floor(convolved.first / work.repeatRows),
+      end: Math.floor((convolved.end - 1) / work.repeatRows) + 1,
+    };
+  }
   const first = Math.max(0, convolved.first * work.strideRows - work.padTop);
   const end = Math.min(
     rows,
@@ -114,7 +132,34 @@ export function filterTiles(work: Workload, groupsPerTile: number, filtersPerTil
 }
 
 /** Bytes of a tile's weights for `channels` channels a group. */
-export function tileWeightBytes(step: Step, work: Workload, tile: FilterTile, channels: number): number {
+export function tileWeightBytes(
+  step: Step,
+  work: Workload,
+  tile: FilterTile,
+  channels: number,
+  sizes: ValueSizes,
+): number {
   if (step.convolution === undefined) return 0;
-  return tile.groups * tile.filters * channels * work.kernelRows * work.kernelColumns;
+  return tile.groups * tile.filters * channels * work.kernelRows * work.kernelColumns * sizes.weightBytes;
+}
+
+/** Bytes of the values a program moves; they follow from the network's number formats and the machine. */
+export interface ValueSizes {
+  /** A feature map's value: 1 or 2. */
+  readonly elementBytes: number;
+  /** A weight: 1 or 2. */
+  readonly weightBytes: number;
+  /** A filter's record in the parameter buffer: 12 or 20. */
+  readonly recordBytes: number;
+  /** A partial sum: 4 or 8. */
+  readonly sumBytes: number;
+  /** Entries of a table: one for every integer of the activations' format. */
+  readonly tableEntries: number;
+}
+
+/** Bytes of records that a tile of `filters` filters needs: its filters' and, of a sum, its operands'. */
+export function tileRecordBytes(step: Step, work: Workload, filters: number, sizes: ValueSizes): number {
+  if (step.requantised === undefined) return 0;
+  const operands = work.operands > 1 ? work.operands * operandRecordBytes : 0;
+  return operands + filters * sizes.recordBytes;
 }

@@ -5,10 +5,9 @@
  */
 import { InputError } from '../core/diagnostics.ts';
 import { alignUp } from '../core/integers.ts';
-import { parameterRecordBytes } from '../hw/isa/formats.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
-import { tileWeightBytes, workloadOf } from './geometry.ts';
-import { mapBytes, type Step } from './steps.ts';
+import { tileRecordBytes, tileWeightBytes, type ValueSizes, workloadOf } from './geometry.ts';
+import { inputMapValues, lastUses, outputMapValues, type Step, tableOf } from './steps.ts';
 import { type Tiling, tilingSizes } from './tiling.ts';
 
 export interface TiledStep {
@@ -17,9 +16,12 @@ export interface TiledStep {
 }
 
 export interface DramLayout {
-  /** Per step: first byte of each (filter tile, chunk) block of weights, in that order; and of the records. */
+  /** Per step: first byte of each (filter tile, chunk) block of weights, in that order. */
   readonly weightBlocks: readonly (readonly number[])[];
-  readonly parameters: readonly number[];
+  /** Per step: first byte of each filter tile's records. */
+  readonly recordBlocks: readonly (readonly number[])[];
+  /** Per step: first byte of its table, if it looks one up. */
+  readonly tables: readonly (number | undefined)[];
   /** First byte of each feature map by tensor name. A place may be reused by maps that live at other times. */
   readonly maps: ReadonlyMap<string, number>;
   readonly totalBytes: number;
@@ -31,6 +33,7 @@ export function layoutDram(
   steps: readonly TiledStep[],
   outputs: readonly string[],
   machine: MachineConfig,
+  values: ValueSizes,
 ): DramLayout {
   let at = 0;
   const take = (bytes: number): number => {
@@ -40,19 +43,26 @@ export function layoutDram(
   };
   const weightBlocks = steps.map(({ step, tiling }) => {
     const work = workloadOf(step);
-    const { tiles, chunks } = tilingSizes(step, tiling);
+    const { tiles, chunks } = tilingSizes(step, tiling, values);
     at = alignUp(at, alignment);
     return tiles.flatMap((tile) =>
-      chunks.map((chunk) => take(tileWeightBytes(step, work, tile, chunk.end - chunk.first))),
+      chunks.map((chunk) => take(tileWeightBytes(step, work, tile, chunk.end - chunk.first, values))),
     );
   });
-  const parameters = steps.map(({ step }) => {
+  const recordBlocks = steps.map(({ step, tiling }) => {
+    const work = workloadOf(step);
     at = alignUp(at, alignment);
-    return take(step.requantised === undefined ? 0 : step.convolvedShape[0] * parameterRecordBytes);
+    return tilingSizes(step, tiling, values).tiles.map((tile) =>
+      take(tileRecordBytes(step, work, tile.groups * tile.filters, values)),
+    );
   });
+  const tables = steps.map(({ step }) =>
+    tableOf(step) === undefined ? undefined : take(values.tableEntries * values.elementBytes),
+  );
   const { maps, end } = placeMaps(
     steps.map(({ step }) => step),
     outputs,
+    values.elementBytes,
     alignUp(at, alignment),
   );
   const capacity = machine.dram.capacityMiB * 2 ** 20;
@@ -61,21 +71,17 @@ export function layoutDram(
       `the network needs ${end} bytes of DRAM, machine '${machine.name}' has ${capacity}, expected dram.capacityMiB of at least ${Math.ceil(end / 2 ** 20)}`,
     );
   }
-  return { weightBlocks, parameters, maps, totalBytes: end };
+  return { weightBlocks, recordBlocks, tables, maps, totalBytes: end };
 }
 
 /** First fit by the order of steps; a map is freed after its last reader. */
 function placeMaps(
   steps: readonly Step[],
   outputs: readonly string[],
+  elementBytes: number,
   base: number,
 ): { maps: Map<string, number>; end: number } {
-  const lastUse = new Map<string, number>();
-  steps.forEach((step, index) => {
-    lastUse.set(step.input, index);
-  });
-  for (const output of outputs) lastUse.set(output, steps.length);
-
+  const lastUse = lastUses(steps, outputs);
   const maps = new Map<string, number>();
   let alive: { name: string; start: number; end: number }[] = [];
   let end = base;
@@ -92,9 +98,11 @@ function placeMaps(
     end = Math.max(end, start + bytes);
   };
   steps.forEach((step, index) => {
-    place(step.input, mapBytes(step.inputShape));
-    place(step.output, mapBytes(step.outputShape));
-    alive = alive.filter(({ name }) => (lastUse.get(name) ?? -1) > index);
+    for (const input of step.inputs) place(input, inputMapValues(step) * elementBytes);
+    place(step.output, outputMapValues(step) * elementBytes);
+    // A map that later steps still write parts of stays as well.
+    const isGrowing = (name: string) => steps.slice(index + 1).some((later) => later.output === name);
+    alive = alive.filter(({ name }) => (lastUse.get(name) ?? -1) > index || isGrowing(name));
   });
   return { maps, end };
 }

@@ -2,17 +2,15 @@
  * From tiled steps to the program. A step's tiles are emitted in loop order (bands, filter tiles, chunks, rows);
  * the loads of the next tile that needs any go out before the current tile's compute, so that transfers overlap.
  */
+import { InputError } from '../core/diagnostics.ts';
+import { containerBytes, formatRange, type OutputRange } from '../core/fixed-point.ts';
 import type { Graph } from '../graph/graph.ts';
-import {
-  bufferNames,
-  type Command,
-  parameterRecordBytes,
-  poolKinds,
-  type TrafficKind,
-  trafficKinds,
-} from '../hw/isa/formats.ts';
-import type { MachineConfig } from '../hw/machine/config.ts';
+import { bufferNames, type Command, poolKinds, type TrafficKind, trafficKinds } from '../hw/isa/formats.ts';
+import { bufferBytes, type MachineConfig } from '../hw/machine/config.ts';
+import { accumulatorBytes } from '../hw/pe-array/config.ts';
+import { parameterRecordBytes } from '../hw/requantise/parameters.ts';
 import type { Layer, LayeredNetwork } from '../quant/layers.ts';
+import type { NumberOptions, QuantisedLayer, QuantisedNetwork } from '../quant/quantised.ts';
 import { Emitter, none } from './emit.ts';
 import {
   convolvedRowsFor,
@@ -20,38 +18,67 @@ import {
   inputRowsFor,
   pieces,
   type RowRange,
+  tileRecordBytes,
   tileWeightBytes,
+  type ValueSizes,
   type Workload,
   workloadOf,
 } from './geometry.ts';
 import { type DramLayout, layoutDram, type TiledStep } from './layout.ts';
-import { peakFeatureMapBytes, planSteps, type Step, type StepOptions } from './steps.ts';
+import { peakFeatureMapBytes, planSteps, ratioOf, type Step, type StepOptions, tableOf } from './steps.ts';
 import { chooseTiling, outputMaps, type TilingSizes, tilingSizes } from './tiling.ts';
 
 export interface Program {
   readonly graph: Graph;
+  /** Tensors the machine hands back. */
+  readonly outputs: readonly string[];
   readonly steps: readonly TiledStep[];
   readonly commands: readonly Command[];
   readonly layout: DramLayout;
+  readonly values: ValueSizes;
   /** See `peakFeatureMapBytes` in steps.ts. */
   readonly peakFeatureMapBytes: number;
 }
 
-/** Saturation bounds of the layers that requantise; without them (timing mode) the full range of int8. */
-export type Saturation = ReadonlyMap<Layer, { readonly low: number; readonly high: number }>;
+export interface CompileOptions extends StepOptions {
+  readonly numbers: NumberOptions;
+}
+
+/** Bytes of the values that a network of these number formats moves on this machine. */
+export function valueSizes(machine: MachineConfig, numbers: NumberOptions): ValueSizes {
+  const { peArray } = machine;
+  for (const [what, bits, most] of [
+    ['activations', numbers.activations.bits, peArray.activationBits],
+    ['weights', numbers.weightBits, peArray.weightBits],
+  ] as const) {
+    if (bits > most) {
+      throw new InputError(
+        `machine '${machine.name}' takes ${what} of up to ${most} bits, the network has ${bits}`,
+      );
+    }
+  }
+  return {
+    elementBytes: containerBytes(numbers.activations.bits),
+    weightBytes: containerBytes(numbers.weightBits),
+    recordBytes: parameterRecordBytes(machine),
+    sumBytes: accumulatorBytes(peArray.accumulatorBits),
+    tableEntries: 2 ** numbers.activations.bits,
+  };
+}
 
 /** Plans, tiles, places and emits a network for a machine. */
 export function compileProgram(
   network: LayeredNetwork,
   machine: MachineConfig,
-  options: StepOptions,
-  bounds?: Saturation,
+  options: CompileOptions,
+  quantised?: QuantisedNetwork,
 ): Program {
+  const values = valueSizes(machine, options.numbers);
   const steps = planSteps(network, machine, options).map((step) => ({
     step,
-    tiling: chooseTiling(step, machine),
+    tiling: chooseTiling(step, machine, values),
   }));
-  return emitProgram(network, steps, machine, bounds);
+  return emitProgram(network, steps, machine, options.numbers, quantised);
 }
 
 /** Places and emits steps whose tilings are given. */
@@ -59,24 +86,77 @@ export function emitProgram(
   network: LayeredNetwork,
   steps: readonly TiledStep[],
   machine: MachineConfig,
-  bounds?: Saturation,
+  numbers: NumberOptions,
+  quantised?: QuantisedNetwork,
 ): Program {
-  const { outputs } = network.graph;
-  const layout = layoutDram(steps, outputs, machine);
+  const outputs = network.machineOutputs;
+  const values = valueSizes(machine, numbers);
+  checkTables(steps, machine, values);
+  const layout = layoutDram(steps, outputs, machine, values);
   const emitter = new Emitter();
+  const settings = new DataSettings(numbers, quantised);
   steps.forEach((tiled, index) => {
-    new StepEmitter(emitter, tiled, index, layout, bounds).emit();
+    new StepEmitter(emitter, tiled, index, layout, values, settings).emit();
   });
   return {
     graph: network.graph,
+    outputs,
     steps,
     commands: emitter.commands,
     layout,
+    values,
     peakFeatureMapBytes: peakFeatureMapBytes(
       steps.map(({ step }) => step),
       outputs,
+      values.elementBytes,
     ),
   };
+}
+
+/** Refuses steps whose table the machine can't hold. */
+function checkTables(steps: readonly TiledStep[], machine: MachineConfig, values: ValueSizes): void {
+  const has = bufferBytes(machine, 'table');
+  const needs = values.tableEntries * values.elementBytes;
+  for (const { step } of steps) {
+    if (tableOf(step) !== undefined && needs > has) {
+      throw new InputError(
+        `layer '${step.name}': its table takes ${needs} bytes, machine '${machine.name}' has ${has}, expected postProcessing.requantise.lookupTable.bytes of at least ${needs}`,
+      );
+    }
+  }
+}
+
+/** What the quantised network says of a step; without data, values that cost the same. */
+class DataSettings {
+  private readonly layers: ReadonlyMap<Layer, QuantisedLayer>;
+
+  constructor(
+    private readonly numbers: NumberOptions,
+    private readonly quantised: QuantisedNetwork | undefined,
+  ) {
+    this.layers = new Map(quantised?.layers.map((layer) => [layer.layer, layer]) ?? []);
+  }
+
+  get isUnsigned(): boolean {
+    return !this.numbers.activations.signed;
+  }
+
+  /** The integer of real zero in a tensor; a stored virtual map has that of the layer it belongs to. */
+  zeroPoint(tensor: string, step: Step): number {
+    const { tensors } = this.quantised ?? {};
+    return (tensors?.get(tensor) ?? tensors?.get(step.layers[0]!.output))?.zeroPoint ?? 0;
+  }
+
+  output(layer: Layer): OutputRange {
+    const { low, high } = formatRange(this.numbers.activations);
+    return this.layers.get(layer)?.output ?? { low, high, zeroPoint: 0, rounding: this.numbers.rounding };
+  }
+
+  mayOverflow(layer: Layer | undefined): boolean {
+    const known = layer && this.layers.get(layer);
+    // Only `false` is proof.
+    return known?.weights !== undefined && known.mayOverflow !== false;
+  }
 }
 
 /** One compute command and what must be on chip for it. */
@@ -93,6 +173,7 @@ const feature = bufferNames.indexOf('feature');
 const weight = bufferNames.indexOf('weight');
 const parameter = bufferNames.indexOf('parameter');
 const output = bufferNames.indexOf('output');
+const table = bufferNames.indexOf('table');
 
 /** Slots of a buffer that are filled in turn, and which piece lies in each. */
 class SlotRing {
@@ -147,18 +228,20 @@ class StepEmitter {
   private readonly storeOfSlot: number[];
   private lastLoad = none;
   private finishedTiles = 0;
+  private isTableLoaded = false;
 
   constructor(
     private readonly emitter: Emitter,
     private readonly tiled: TiledStep,
     private readonly stepIndex: number,
     private readonly layout: DramLayout,
-    private readonly bounds: Saturation | undefined,
+    private readonly values: ValueSizes,
+    private readonly settings: DataSettings,
   ) {
     const { step, tiling } = tiled;
     this.step = step;
     this.work = workloadOf(step);
-    this.sizes = tilingSizes(step, tiling);
+    this.sizes = tilingSizes(step, tiling, values);
     this.items = [...this.listItems()];
     this.firstCompute = emitter.nextCompute;
     this.inputs = new SlotRing(tiling.inputSlots);
@@ -170,10 +253,12 @@ class StepEmitter {
   emit(): void {
     // The last tile whose loads are out. They run ahead of the computes by one tile that needs any, never more:
     // the load queue must not fill up with transfers that wait for computes behind them.
+    // (The operands of a sum may be more than a queue holds: with one slot for them they would all wait like that.)
+    const runsAhead = this.work.operands === 1 || this.tiled.tiling.inputSlots > 1;
     let loadedUpTo = -1;
     this.items.forEach((item, index) => {
       if (this.operands.length <= index) this.emitLoads(index);
-      if (loadedUpTo <= index) {
+      if (runsAhead && loadedUpTo <= index) {
         const commands = this.emitter.commands.length;
         while (this.operands.length < this.items.length && this.emitter.commands.length === commands) {
           this.emitLoads(this.operands.length);
@@ -238,7 +323,8 @@ class StepEmitter {
       if (parameterSlot < 0) {
         const claimed = this.parameters.claim(piece);
         parameterSlot = claimed.slot;
-        this.loadParameters(tile, parameterSlot, claimed.freeAfter);
+        this.loadTableOnce();
+        this.loadParameters(item, tile, parameterSlot, claimed.freeAfter);
       }
       // A tile's columns drain while the next compute runs; only when that one is done are the records free.
       this.parameters.use(parameterSlot, compute + 1);
@@ -275,28 +361,42 @@ class StepEmitter {
         : chunk.end - chunk.first
       : tile.groups * (chunk.end - chunk.first);
     const slotChannel = tiling.inputResident ? first : 0;
-    const address = this.layout.maps.get(step.input)! + (rows.first * channels + first) * columns;
-    this.lastLoad = this.emitter.load(
-      {
-        kind: kindCode(step.inputKind),
-        buffer: feature,
-        dramAddress: address,
-        segments: rows.end - rows.first,
-        dramPitch: channels * columns,
-        runs: count,
-        runBytes: columns,
-        bufferAddress: slot * sizes.inputSlotBytes + slotChannel * sizes.planePitch,
-        bufferSegmentPitch: tiling.rowPitch,
-        bufferRunPitch: sizes.planePitch,
-      },
-      freeAfter,
-    );
+    const { rowStep, rowOffset } = step.reading;
+    const { elementBytes } = this.values;
+    const rowBytes = channels * columns * elementBytes;
+    step.inputs.forEach((input, operand) => {
+      const row = rows.first * rowStep + rowOffset;
+      this.lastLoad = this.emitter.load(
+        {
+          kind: kindCode(step.inputKind),
+          buffer: feature,
+          dramAddress: this.layout.maps.get(input)! + row * rowBytes + first * columns * elementBytes,
+          segments: rows.end - rows.first,
+          dramPitch: rowStep * rowBytes,
+          runs: count,
+          runBytes: columns * elementBytes,
+          bufferAddress:
+            slot * sizes.inputSlotBytes + operand * sizes.operandBytes + slotChannel * sizes.planePitch,
+          bufferSegmentPitch: tiling.rowPitch,
+          bufferRunPitch: sizes.planePitch,
+        },
+        freeAfter,
+      );
+    });
   }
 
-  private loadParameters(tile: FilterTile, slot: number, freeAfter: number): void {
-    const firstFilter = tile.firstGroup * this.work.filtersPerGroup + tile.firstFilter;
-    const address = this.layout.parameters[this.stepIndex]! + firstFilter * parameterRecordBytes;
-    const bytes = tile.groups * tile.filters * parameterRecordBytes;
+  /** The table is the same for all tiles: it is loaded with the first records. */
+  private loadTableOnce(): void {
+    const address = this.layout.tables[this.stepIndex];
+    if (address === undefined || this.isTableLoaded) return;
+    this.isTableLoaded = true;
+    const bytes = this.values.tableEntries * this.values.elementBytes;
+    this.lastLoad = this.emitter.load(contiguous('weights', table, address, 0, bytes), none);
+  }
+
+  private loadParameters(item: Item, tile: FilterTile, slot: number, freeAfter: number): void {
+    const address = this.layout.recordBlocks[this.stepIndex]![item.tile]!;
+    const bytes = tileRecordBytes(this.step, this.work, tile.groups * tile.filters, this.values);
     this.lastLoad = this.emitter.load(
       contiguous('weights', parameter, address, slot * this.sizes.parameterSlotBytes, bytes),
       freeAfter,
@@ -306,7 +406,7 @@ class StepEmitter {
   private loadWeights(item: Item, tile: FilterTile, chunk: RowRange, slot: number, freeAfter: number): void {
     const { step, work, sizes } = this;
     const address = this.layout.weightBlocks[this.stepIndex]![item.tile * sizes.chunks.length + item.chunk]!;
-    const bytes = tileWeightBytes(step, work, tile, chunk.end - chunk.first);
+    const bytes = tileWeightBytes(step, work, tile, chunk.end - chunk.first, this.values);
     this.lastLoad = this.emitter.load(
       contiguous('weights', weight, address, slot * sizes.weightSlotBytes, bytes),
       freeAfter,
@@ -335,6 +435,15 @@ class StepEmitter {
         stream: isStream ? 1 : 0,
         accumulateIn: item.chunk > 0 ? 1 : 0,
         accumulateOut: isLast ? 0 : 1,
+        elementBytes: this.values.elementBytes,
+        unsigned: this.settings.isUnsigned ? 1 : 0,
+        zeroPoint: this.settings.zeroPoint(step.inputs[0]!, step),
+        weightBytes: this.values.weightBytes,
+        watch: this.settings.mayOverflow(step.requantised) ? 1 : 0,
+        operands: work.operands > 1 ? work.operands : 0,
+        operandPitch: work.operands > 1 ? sizes.operandBytes : 0,
+        repeatRows: work.repeatRows,
+        repeatColumns: work.repeatColumns,
         featureAddress: operands.inputSlot * sizes.inputSlotBytes + firstChannel * sizes.planePitch,
         rowPitch: tiling.rowPitch,
         planePitch: sizes.planePitch,
@@ -349,7 +458,8 @@ class StepEmitter {
         strideColumns: work.strideColumns,
         dilationRows: work.dilationRows,
         dilationColumns: work.dilationColumns,
-        padTop: work.padTop + bandRows.first - convolved.first * work.strideRows,
+        padTop:
+          work.padTop + bandRows.first - Math.floor((convolved.first * work.strideRows) / work.repeatRows),
         padLeft: work.padLeft,
         outRows: convolved.end - convolved.first,
         outColumns: step.convolvedShape[2],
@@ -362,22 +472,23 @@ class StepEmitter {
     if (!isLast) return;
     this.finishedTiles++;
 
-    const [channels, , columns] = step.outputShape;
+    const { first, total } = step.outputChannels;
+    const rowBytes = step.outputShape[2] * this.values.elementBytes;
     const maps = outputMaps(step, tile);
-    const firstMap = (tile.firstGroup * work.filtersPerGroup + tile.firstFilter) / step.ratio;
+    const firstMap = first + (tile.firstGroup * work.filtersPerGroup + tile.firstFilter) / ratioOf(step);
     const rows = item.rows.end - item.rows.first;
     this.storeOfSlot[outputSlot] = emitter.store(
       {
         kind: kindCode(step.outputKind),
         buffer: output,
-        dramAddress: this.layout.maps.get(step.output)! + (item.rows.first * channels + firstMap) * columns,
+        dramAddress: this.layout.maps.get(step.output)! + (item.rows.first * total + firstMap) * rowBytes,
         segments: rows,
-        dramPitch: channels * columns,
+        dramPitch: total * rowBytes,
         runs: maps,
-        runBytes: columns,
+        runBytes: rowBytes,
         bufferAddress: outputAddress,
-        bufferSegmentPitch: columns,
-        bufferRunPitch: rows * columns,
+        bufferSegmentPitch: rowBytes,
+        bufferRunPitch: rows * rowBytes,
       },
       compute,
     );
@@ -386,13 +497,19 @@ class StepEmitter {
   private emitPostProcess(item: Item, convolved: RowRange, operands: Operands, outputAddress: number): void {
     const { step } = this;
     const { pooling, requantised } = step;
-    const bounds = requantised === undefined ? undefined : this.bounds?.get(requantised);
+    const range = this.settings.output(requantised ?? step.layers[0]!);
+    const zeroPoint =
+      requantised === undefined ? this.settings.zeroPoint(step.inputs[0]!, step) : range.zeroPoint;
     this.emitter.postProcess({
       requantise: requantised === undefined ? 0 : 1,
       parameterAddress: operands.parameterSlot * this.sizes.parameterSlotBytes,
-      low: bounds?.low ?? -128,
-      high: bounds?.high ?? 127,
-      ratio: step.ratio,
+      low: range.low,
+      high: range.high,
+      zeroPoint,
+      lookup: tableOf(step) === undefined ? 0 : 1,
+      unsigned: this.settings.isUnsigned ? 1 : 0,
+      ratio: ratioOf(step),
+      mean: step.reduction?.kind === 'mean' ? 1 : 0,
       poolKind: poolKinds.indexOf(pooling?.kind ?? 'off'),
       windowRows: pooling?.window[0] ?? 0,
       windowColumns: pooling?.window[1] ?? 0,

@@ -1,6 +1,7 @@
 /** Runs a compiled program on the machine, with data (full) or without (timing). */
 import { assert, InputError } from '../core/diagnostics.ts';
 import type { Shape } from '../graph/graph.ts';
+import type { IntegerValues } from '../graph/op.ts';
 import { decodeProgram, encodeProgram } from '../hw/isa/encode.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { DataPath } from '../hw/machine/data-path.ts';
@@ -8,6 +9,7 @@ import { type MachineResult, runMachine } from '../hw/machine/machine.ts';
 import { memoryMap } from '../hw/machine/memory-map.ts';
 import { createMemory, loadKernels, MAXIMUM_MEMORY_BYTES } from '../kernels/kernels.ts';
 import type { QuantisedNetwork } from '../quant/quantised.ts';
+import { makeValues } from '../quant/values.ts';
 import type { Observer } from '../sim/trace.ts';
 import { readMap, writeConstants, writeMap } from './image.ts';
 import type { Program } from './program.ts';
@@ -15,8 +17,8 @@ import type { Program } from './program.ts';
 /** What a full run starts from. */
 export interface RunData {
   readonly quantised: QuantisedNetwork;
-  /** The network's input, int8 [channels][rows][columns]. */
-  readonly input: Int8Array;
+  /** The network's input, [channels][rows][columns]. */
+  readonly input: IntegerValues;
 }
 
 export interface RunOptions {
@@ -28,8 +30,10 @@ export interface RunOptions {
 
 export interface ProgramRun {
   readonly result: MachineResult;
-  /** int8 [channels][rows][columns] by tensor name; empty in timing mode. */
-  readonly tensors: ReadonlyMap<string, Int8Array>;
+  /** [channels][rows][columns] by tensor name; empty in timing mode. */
+  readonly tensors: ReadonlyMap<string, IntegerValues>;
+  /** Additions that left the accumulator; 0 in timing mode. */
+  readonly overflows: number;
 }
 
 /**
@@ -41,8 +45,10 @@ export async function runProgram(
   { data, observer, keep = () => false }: RunOptions = {},
 ): Promise<ProgramRun> {
   const commands = decodeProgram(encodeProgram(program.commands));
-  const tensors = new Map<string, Int8Array>();
-  if (data === undefined) return { result: runMachine(machine, commands, { observer }), tensors };
+  const tensors = new Map<string, IntegerValues>();
+  if (data === undefined) {
+    return { result: runMachine(machine, commands, { observer }), tensors, overflows: 0 };
+  }
 
   const map = memoryMap(machine, commands, program.layout.totalBytes);
   if (map.totalBytes > MAXIMUM_MEMORY_BYTES) {
@@ -54,29 +60,38 @@ export async function runProgram(
   const kernels = await loadKernels(memory);
   const dram = new Uint8Array(memory.buffer, map.dram, program.layout.totalBytes);
   writeConstants(dram, program, data.quantised);
-  const { input, outputs } = program.graph;
+  const { input } = program.graph;
   const inputAddress = program.layout.maps.get(input.name);
   assert(inputAddress !== undefined, 'no step reads the network input');
   writeMap(dram, inputAddress, input.shape, data.input);
 
   const shapes = tensorShapes(program);
+  const dataPath = new DataPath(kernels, map, memory, machine);
+  const { activations } = data.quantised.numbers;
   const result = runMachine(machine, commands, {
-    data: new DataPath(kernels, map),
+    data: dataPath,
     observer,
     onStep(index) {
       const { output } = program.steps[index]!.step;
-      if (keep(output) || outputs.includes(output)) {
-        tensors.set(output, readMap(dram, program.layout.maps.get(output)!, shapes.get(output)!));
+      if (keep(output) || program.outputs.includes(output)) {
+        const address = program.layout.maps.get(output)!;
+        const bytes = readMap(dram, address, shapes.get(output)!, program.values.elementBytes);
+        const values = makeValues(activations, bytes.length / program.values.elementBytes);
+        new Uint8Array(values.buffer).set(bytes);
+        tensors.set(output, values);
       }
     },
   });
-  return { result, tensors };
+  return { result, tensors, overflows: dataPath.overflows };
 }
 
 /** Shapes of the maps that steps leave in DRAM, as the network sees them. */
 function tensorShapes(program: Program): Map<string, Shape> {
   const shapes = new Map<string, Shape>();
-  for (const { step } of program.steps) shapes.set(step.output, step.outputShape);
+  for (const { step } of program.steps) {
+    const [, rows, columns] = step.outputShape;
+    shapes.set(step.output, [step.outputChannels.total, rows, columns]);
+  }
   // A pass may see a map as one tall channel, and the layer whose tensor it makes may belong to an earlier pass.
   for (const layer of program.steps.flatMap(({ step }) => step.layers)) {
     if (shapes.has(layer.output)) shapes.set(layer.output, layer.outputShape);

@@ -9,9 +9,14 @@
  * pipe, because maxima commute; an average does not and follows the second step.
  */
 import { InputError } from '../core/diagnostics.ts';
-import { product } from '../core/integers.ts';
-import type { Shape } from '../graph/graph.ts';
-import type { ConvolutionGeometry, PoolingGeometry } from '../graph/op.ts';
+import { product, sum } from '../core/integers.ts';
+import type { Node, Shape } from '../graph/graph.ts';
+import type {
+  ConvolutionGeometry,
+  CrossChannelReduction,
+  PoolingGeometry,
+  Rearrangement,
+} from '../graph/op.ts';
 import type { TrafficKind } from '../hw/isa/formats.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import type { Layer, LayeredNetwork } from '../quant/layers.ts';
@@ -22,24 +27,60 @@ export interface Step {
   /** The first layer's operator. */
   readonly operator: string;
   readonly layers: readonly Layer[];
-  /** Tensor read and tensor written; a stored virtual map is called `<step>/virtual`. */
-  readonly input: string;
+  /** Tensors read, several for a sum, and tensor written; a stored virtual map is called `<step>/virtual`. */
+  readonly inputs: readonly string[];
   readonly output: string;
-  /** Shapes as this step sees the maps; the layout in DRAM is [row][channel][column]. */
+  /** Shapes as this step sees the maps (all inputs alike); the layout in DRAM is [row][channel][column]. */
   readonly inputShape: Shape;
   readonly outputShape: Shape;
   /** Shape before cross-channel and spatial pooling. */
   readonly convolvedShape: Shape;
   /** Absent: the map streams past the array. */
   readonly convolution: ConvolutionGeometry | undefined;
+  /** How a streamed map is read. */
+  readonly reading: StreamReading;
   /** The layer whose parameter records the requantiser uses; absent: values pass unchanged. */
   readonly requantised: Layer | undefined;
-  /** Maps a group of cross-channel pooling; 1 = none. */
-  readonly ratio: number;
+  readonly reduction: CrossChannelReduction | undefined;
   readonly pooling: PoolingGeometry | undefined;
+  /** Channels of the output map that this step writes: [first, first + outputShape[0]) of `total`. */
+  readonly outputChannels: { readonly first: number; readonly total: number };
   readonly inputKind: TrafficKind;
   readonly outputKind: TrafficKind;
   readonly macs: number;
+}
+
+/** Which values of a map a stream reads; plain reading takes every value once. */
+export interface StreamReading {
+  /** Of every `rowStep` rows in DRAM the one at `rowOffset` is loaded; row r of the step is row r * rowStep + rowOffset. */
+  readonly rowStep: number;
+  readonly rowOffset: number;
+  /** Of every `columnStep` columns the one at `columnOffset` is read. */
+  readonly columnStep: number;
+  readonly columnOffset: number;
+  /** Output rows (columns) that read the same input row (column). */
+  readonly repeatRows: number;
+  readonly repeatColumns: number;
+}
+
+const plainReading: StreamReading = {
+  rowStep: 1,
+  rowOffset: 0,
+  columnStep: 1,
+  columnOffset: 0,
+  repeatRows: 1,
+  repeatColumns: 1,
+};
+
+/** The node whose function the step looks up, if it does. */
+export function tableOf({ requantised }: Step): Node | undefined {
+  const work = requantised?.work;
+  return work?.stage === 'array' || work?.stage === 'activation' ? work.table : undefined;
+}
+
+/** Maps a group of cross-channel pooling; 1 = none. */
+export function ratioOf(step: Step): number {
+  return step.reduction?.ratio ?? 1;
 }
 
 export interface StepOptions {
@@ -63,11 +104,9 @@ class StepPlanner {
     private readonly machine: MachineConfig,
     private readonly options: StepOptions,
   ) {
-    this.isOutput = new Set(network.graph.outputs);
+    this.isOutput = new Set(network.machineOutputs);
     for (const layer of network.layers) {
-      const readers = this.readers.get(layer.input) ?? [];
-      readers.push(layer);
-      this.readers.set(layer.input, readers);
+      for (const input of layer.inputs) this.readers.set(input, [...(this.readers.get(input) ?? []), layer]);
     }
   }
 
@@ -89,49 +128,69 @@ class StepPlanner {
   /** Plans the step that begins with `layer`, and the passes it needs behind it; returns the layers it covers. */
   private planFrom(layer: Layer): Layer[] {
     const { work } = layer;
-    if (work.stage === 'crossChannel') return this.planCrossChannel(layer, layer.input, layer.inputShape);
+    switch (work.stage) {
+      case 'crossChannel':
+        return this.planCrossChannel(layer, work.reduction, layer.inputs[0]!, layer.inputShapes[0]!);
+      case 'join':
+        return this.planConcat(layer);
+      case 'rearrange':
+        return this.planRearrangement(layer, work.rearrangement);
+      default:
+        return this.planFused(layer);
+    }
+  }
 
+  /** A convolution, sum, activation or pooling with what rides in its pipe. */
+  private planFused(layer: Layer): Layer[] {
+    const { work } = layer;
     const fused: Layer[] = [layer];
     let pooling = work.stage === 'pool' ? work.pooling : undefined;
-    let ratio = 1;
+    let reduction: CrossChannelReduction | undefined;
     let next = this.follower(layer);
-    let stored: Layer | undefined;
+    let stored: { layer: Layer; reduction: CrossChannelReduction } | undefined;
     if (pooling === undefined && next?.work.stage === 'crossChannel') {
-      if (this.canReduceInPipe(layer, next)) {
-        ratio = next.work.ratio;
+      if (this.canReduceInPipe(layer, next.work.reduction)) {
+        reduction = next.work.reduction;
         fused.push(next);
-        next = this.follower(next);
       } else {
-        stored = next;
-        next = this.follower(next);
+        stored = { layer: next, reduction: next.work.reduction };
       }
+      next = this.follower(next);
     }
     if (pooling === undefined && next?.work.stage === 'pool') {
-      const commutes = stored === undefined || next.work.pooling.kind === 'maximum';
-      if (commutes && this.machine.postProcessing.spatialPool !== null) {
+      const commutes =
+        stored === undefined || (next.work.pooling.kind === 'maximum' && stored.reduction.kind === 'maximum');
+      // The pipe knows one zero point: behind a table, padding that counts would need another.
+      const padsBehindTable =
+        next.work.pooling.countIncludesPadding && (work.stage === 'array' || work.stage === 'activation')
+          ? work.table !== undefined
+          : false;
+      if (commutes && !padsBehindTable && this.machine.postProcessing.spatialPool !== null) {
         pooling = next.work.pooling;
         fused.push(next);
       }
     }
     if (pooling !== undefined) this.checkPooling(fused.at(-1)!, pooling);
 
-    const convolvedShape = work.stage === 'pool' ? layer.inputShape : layer.outputShape;
+    const convolvedShape = work.stage === 'pool' ? layer.inputShapes[0]! : layer.outputShape;
     const [, rows, columns] = pooling === undefined ? convolvedShape : fused.at(-1)!.outputShape;
-    const outputShape: Shape = [convolvedShape[0] / ratio, rows, columns];
+    const outputShape: Shape = [convolvedShape[0] / (reduction?.ratio ?? 1), rows, columns];
     const output = stored === undefined ? fused.at(-1)!.output : `${layer.name}/virtual`;
     this.steps.push({
       name: layer.name,
       operator: layer.node.op.name,
       layers: fused,
-      input: layer.input,
+      inputs: layer.inputs,
       output,
-      inputShape: layer.inputShape,
+      inputShape: layer.inputShapes[0]!,
       outputShape,
       convolvedShape,
       convolution: work.stage === 'array' ? work.convolution : undefined,
+      reading: plainReading,
       requantised: work.stage === 'pool' ? undefined : layer,
-      ratio,
+      reduction,
       pooling,
+      outputChannels: { first: 0, total: outputShape[0] },
       inputKind: 'inputFeatureMaps',
       outputKind: stored === undefined ? 'outputFeatureMaps' : 'virtualFeatureMaps',
       macs: layer.macs,
@@ -139,27 +198,32 @@ class StepPlanner {
     if (stored === undefined) return fused;
     // The stored maps were pooled already if a pool is among the fused layers; its tensor is then this pass's output.
     const pooled = pooling === undefined ? undefined : fused.at(-1)!;
-    const behind = this.planCrossChannel(stored, output, outputShape, pooled);
-    return [...fused, ...behind];
+    return [...fused, ...this.planCrossChannel(stored.layer, stored.reduction, output, outputShape, pooled)];
   }
 
-  /** A pass that keeps the maxima of groups of stored maps. `pooled`: a pooling layer that was done before it. */
-  private planCrossChannel(layer: Layer, input: string, inputShape: Shape, pooled?: Layer): Layer[] {
-    const { crossChannelPool, spatialPool } = this.machine.postProcessing;
-    if (layer.work.stage !== 'crossChannel') throw new Error('internal: not a cross-channel layer');
-    const { ratio } = layer.work;
+  /** A pass that reduces groups of stored maps. `pooled`: a pooling layer that was done before it. */
+  private planCrossChannel(
+    layer: Layer,
+    reduction: CrossChannelReduction,
+    input: string,
+    inputShape: Shape,
+    pooled?: Layer,
+  ): Layer[] {
+    const { spatialPool } = this.machine.postProcessing;
+    const { ratio, kind } = reduction;
     const [channels, rows, columns] = inputShape;
     const common = {
       name: layer.name,
       operator: layer.node.op.name,
-      input,
+      inputs: [input],
       convolution: undefined,
+      reading: plainReading,
       requantised: undefined,
       inputKind: input.endsWith('/virtual') ? 'virtualFeatureMaps' : 'inputFeatureMaps',
       outputKind: 'outputFeatureMaps',
       macs: 0,
     } as const;
-    if (crossChannelPool !== null && ratio <= crossChannelPool.maximumRatio) {
+    if (this.unitReduces(reduction)) {
       const fused = [layer];
       let outputShape: Shape = [channels / ratio, rows, columns];
       const next = pooled === undefined ? this.follower(layer) : undefined;
@@ -170,29 +234,29 @@ class StepPlanner {
         fused.push(next);
         outputShape = next.outputShape;
       }
-      const output = (pooled ?? fused.at(-1)!).output;
       this.steps.push({
         ...common,
         layers: fused,
-        output,
+        output: (pooled ?? fused.at(-1)!).output,
         inputShape,
         convolvedShape: inputShape,
         outputShape,
-        ratio,
+        outputChannels: { first: 0, total: outputShape[0] },
+        reduction,
         pooling,
       });
       return fused;
     }
     if (spatialPool === null || ratio > spatialPool.maximumWindow) {
       throw new InputError(
-        `layer '${layer.name}': machine '${this.machine.name}' can't pool ${ratio} maps across channels, ` +
-          `expected a crossChannelPool unit of maximumRatio ${ratio} or a spatialPool unit of maximumWindow ${ratio}`,
+        `layer '${layer.name}': machine '${this.machine.name}' can't take the ${kind} of ${ratio} maps across channels, ` +
+          `expected a crossChannelPool unit for it or a spatialPool unit of maximumWindow ${ratio}`,
       );
     }
-    // In DRAM the rows of a group's maps lie below each other, so the maximum over a group is a spatial maximum
-    // of `ratio` rows in a single map of channels * rows rows.
+    // In DRAM the rows of a group's maps lie below each other, so the maximum (mean) over a group is a spatial one of
+    // `ratio` rows in a single map of channels * rows rows.
     const pooling: PoolingGeometry = {
-      kind: 'maximum',
+      kind: kind === 'maximum' ? 'maximum' : 'average',
       window: [ratio, 1],
       stride: [ratio, 1],
       padding: { top: 0, bottom: 0, left: 0, right: 0 },
@@ -206,21 +270,95 @@ class StepPlanner {
       inputShape: tall,
       convolvedShape: tall,
       outputShape: [1, (channels / ratio) * rows, columns],
-      ratio: 1,
+      outputChannels: { first: 0, total: 1 },
+      reduction: undefined,
       pooling,
     });
     return [layer];
   }
 
-  private canReduceInPipe(layer: Layer, reduction: Layer): boolean {
-    const unit = this.machine.postProcessing.crossChannelPool;
-    if (!this.options.virtualFeatureMaps || unit === null || reduction.work.stage !== 'crossChannel')
-      return false;
-    const { ratio } = reduction.work;
-    if (ratio > unit.maximumRatio) return false;
+  /** One pass an input: it is requantised to the output's scale and written to its channels of the output. */
+  private planConcat(layer: Layer): Layer[] {
+    let first = 0;
+    layer.inputs.forEach((input, index) => {
+      const shape = layer.inputShapes[index]!;
+      this.steps.push({
+        ...this.passOver(layer, `${layer.name}/${index}`, input, shape),
+        outputShape: shape,
+        convolvedShape: shape,
+        reading: plainReading,
+        requantised: layer,
+        outputChannels: { first, total: layer.outputShape[0] },
+      });
+      first += shape[0];
+    });
+    return [layer];
+  }
+
+  /** Values move, none changes: one pass, or one for each place in a block that becomes channels. */
+  private planRearrangement(layer: Layer, rearrangement: Rearrangement): Layer[] {
+    const input = layer.inputs[0]!;
+    const [channels, rows, columns] = layer.inputShapes[0]!;
+    const { outputShape } = layer;
+    if (rearrangement.kind === 'upsample') {
+      const [repeatRows, repeatColumns] = rearrangement.factor;
+      this.steps.push({
+        ...this.passOver(layer, layer.name, input, layer.inputShapes[0]!),
+        outputShape,
+        convolvedShape: outputShape,
+        reading: { ...plainReading, repeatRows, repeatColumns },
+        requantised: undefined,
+        outputChannels: { first: 0, total: channels },
+      });
+      return [layer];
+    }
+    const { block } = rearrangement;
+    for (let place = 0; place < block * block; place++) {
+      const rowOffset = Math.floor(place / block);
+      const columnOffset = place % block;
+      const part: Shape = [channels, outputShape[1], outputShape[2]];
+      this.steps.push({
+        ...this.passOver(layer, `${layer.name}/${place}`, input, [channels, rows / block, columns]),
+        outputShape: part,
+        convolvedShape: part,
+        reading: { ...plainReading, rowStep: block, rowOffset, columnStep: block, columnOffset },
+        requantised: undefined,
+        outputChannels: { first: place * channels, total: outputShape[0] },
+      });
+    }
+    return [layer];
+  }
+
+  private passOver(layer: Layer, name: string, input: string, inputShape: Shape) {
+    return {
+      name,
+      operator: layer.node.op.name,
+      layers: [layer],
+      inputs: [input],
+      output: layer.output,
+      inputShape,
+      convolution: undefined,
+      reduction: undefined,
+      pooling: undefined,
+      inputKind: 'inputFeatureMaps',
+      outputKind: 'outputFeatureMaps',
+      macs: 0,
+    } as const;
+  }
+
+  private canReduceInPipe(layer: Layer, reduction: CrossChannelReduction): boolean {
+    if (!this.options.virtualFeatureMaps || !this.unitReduces(reduction)) return false;
     // The unit sees the filters of one convolution group after the other: a group of maps must not span two.
     const { work } = layer;
-    return work.stage !== 'array' || (work.convolution.filters / work.convolution.groups) % ratio === 0;
+    return (
+      work.stage !== 'array' || (work.convolution.filters / work.convolution.groups) % reduction.ratio === 0
+    );
+  }
+
+  /** Whether the machine's cross-channel unit can do this reduction. */
+  private unitReduces({ kind, ratio }: CrossChannelReduction): boolean {
+    const unit = this.machine.postProcessing.crossChannelPool;
+    return unit !== null && ratio <= unit.maximumRatio && (kind === 'maximum' || unit.mean);
   }
 
   private checkPooling(layer: Layer, pooling: PoolingGeometry): void {
@@ -234,32 +372,45 @@ class StepPlanner {
   }
 }
 
-/** Bytes of a feature map in DRAM. */
-export function mapBytes(shape: Shape): number {
-  return product(shape);
+/** Values of the whole map that a step writes (part of), and of one that it reads. */
+export function outputMapValues({ outputChannels, outputShape }: Step): number {
+  return outputChannels.total * outputShape[1] * outputShape[2];
+}
+
+export function inputMapValues({ inputShape, reading }: Step): number {
+  return product(inputShape) * reading.rowStep;
+}
+
+/** The last step that reads each tensor; the network's outputs are read by the user, after the last one. */
+export function lastUses(steps: readonly Step[], outputs: readonly string[]): Map<string, number> {
+  const lastUse = new Map<string, number>();
+  steps.forEach((step, index) => {
+    for (const input of step.inputs) lastUse.set(input, index);
+  });
+  for (const output of outputs) lastUse.set(output, steps.length);
+  return lastUse;
 }
 
 /**
  * The most bytes of feature maps alive in DRAM at any step: what the step reads and writes, and what later steps
- * or the user still need.
+ * or the user still need. A map exists as a whole from the first step that writes a part of it.
  */
-export function peakFeatureMapBytes(steps: readonly Step[], outputs: readonly string[]): number {
-  const lastUse = new Map<string, number>();
-  steps.forEach((step, index) => {
-    lastUse.set(step.input, index);
-  });
-  for (const output of outputs) lastUse.set(output, steps.length);
-  const bytes = new Map<string, number>();
+export function peakFeatureMapBytes(
+  steps: readonly Step[],
+  outputs: readonly string[],
+  elementBytes: number,
+): number {
+  const lastUse = lastUses(steps, outputs);
+  const values = new Map<string, number>();
   let peak = 0;
   steps.forEach((step, index) => {
-    if (!bytes.has(step.input)) bytes.set(step.input, mapBytes(step.inputShape));
-    bytes.set(step.output, mapBytes(step.outputShape));
-    let alive = 0;
-    for (const size of bytes.values()) alive += size;
-    peak = Math.max(peak, alive);
-    for (const name of [...bytes.keys()]) {
-      if ((lastUse.get(name) ?? -1) <= index) bytes.delete(name);
+    for (const input of step.inputs) if (!values.has(input)) values.set(input, inputMapValues(step));
+    values.set(step.output, outputMapValues(step));
+    peak = Math.max(peak, sum([...values.values()]));
+    for (const name of [...values.keys()]) {
+      const isGrowing = steps.slice(index + 1).some((later) => later.output === name);
+      if (!isGrowing && (lastUse.get(name) ?? -1) <= index) values.delete(name);
     }
   });
-  return peak;
+  return peak * elementBytes;
 }

@@ -6,9 +6,8 @@
  * the whole step or loaded anew for every band. Rows of the halo are read again by the next band.
  */
 import { InputError } from '../core/diagnostics.ts';
-import { alignUp, ceilDiv, greatestCommonDivisor } from '../core/integers.ts';
+import { alignUp, ceilDiv, greatestCommonDivisor, product } from '../core/integers.ts';
 import { fieldMaximum } from '../hw/isa/encode.ts';
-import { parameterRecordBytes } from '../hw/isa/formats.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { lineBufferBytes } from '../hw/spatial-pool/spatial-pool.ts';
 import {
@@ -18,11 +17,13 @@ import {
   inputRowsFor,
   pieces,
   type RowRange,
+  tileRecordBytes,
   tileWeightBytes,
+  type ValueSizes,
   type Workload,
   workloadOf,
 } from './geometry.ts';
-import type { Step } from './steps.ts';
+import { ratioOf, type Step } from './steps.ts';
 
 export interface Tiling {
   readonly groupsPerTile: number;
@@ -48,6 +49,8 @@ export interface TilingSizes {
   readonly chunks: readonly RowRange[];
   readonly bands: readonly RowRange[];
   readonly planePitch: number;
+  /** Of one operand; a slot holds all operands of a sum, one after the other. */
+  readonly operandBytes: number;
   readonly inputSlotBytes: number;
   readonly weightSlotBytes: number;
   readonly parameterSlotBytes: number;
@@ -56,7 +59,7 @@ export interface TilingSizes {
 
 const maximumRows = fieldMaximum('compute', 'outRows');
 
-export function tilingSizes(step: Step, tiling: Tiling): TilingSizes {
+export function tilingSizes(step: Step, tiling: Tiling, values: ValueSizes): TilingSizes {
   const work = workloadOf(step);
   const tiles = filterTiles(work, tiling.groupsPerTile, tiling.filtersPerTile);
   const chunks = [...pieces(work.channelsPerGroup, tiling.channelsPerChunk)];
@@ -69,17 +72,17 @@ export function tilingSizes(step: Step, tiling: Tiling): TilingSizes {
     chunks,
     bands,
     planePitch,
-    inputSlotBytes: channelsLoaded * planePitch,
-    weightSlotBytes: tileWeightBytes(step, work, largest, tiling.channelsPerChunk),
-    parameterSlotBytes:
-      step.requantised === undefined ? 0 : largest.groups * largest.filters * parameterRecordBytes,
-    outputSlotBytes: outputMaps(step, largest) * tiling.tileRows * step.outputShape[2],
+    operandBytes: channelsLoaded * planePitch,
+    inputSlotBytes: work.operands * channelsLoaded * planePitch,
+    weightSlotBytes: tileWeightBytes(step, work, largest, tiling.channelsPerChunk, values),
+    parameterSlotBytes: tileRecordBytes(step, work, largest.groups * largest.filters, values),
+    outputSlotBytes: outputMaps(step, largest) * tiling.tileRows * step.outputShape[2] * values.elementBytes,
   };
 }
 
 /** Maps a tile writes, after cross-channel pooling. */
 export function outputMaps(step: Step, tile: FilterTile): number {
-  return (tile.groups * tile.filters) / step.ratio;
+  return (tile.groups * tile.filters) / ratioOf(step);
 }
 
 /** The most input rows any band of `bandRows` output rows needs. */
@@ -93,12 +96,12 @@ function tallestInput(step: Step, work: Workload, bandRows: number): number {
 }
 
 /** The best tiling found, or an `InputError` that says which buffer is too small for even the smallest tile. */
-export function chooseTiling(step: Step, machine: MachineConfig): Tiling {
+export function chooseTiling(step: Step, machine: MachineConfig, values: ValueSizes): Tiling {
   checkCommandRanges(step);
   let best: { tiling: Tiling; cost: number } | undefined;
   const shortages = new Shortages(machine);
-  for (const tiling of candidates(step, machine, shortages)) {
-    const cost = estimateCost(step, machine, tiling);
+  for (const tiling of candidates(step, machine, values, shortages)) {
+    const cost = estimateCost(step, machine, values, tiling);
     if (best === undefined || cost < best.cost) best = { tiling, cost };
   }
   if (best === undefined) {
@@ -127,7 +130,9 @@ function checkCommandRanges(step: Step): void {
     Math.max(work.dilationRows, work.dilationColumns),
     fieldMaximum('compute', 'dilationRows'),
   );
-  check('padding', Math.max(work.padTop, work.padLeft), fieldMaximum('compute', 'padLeft'));
+  check('repetition', Math.max(work.repeatRows, work.repeatColumns), fieldMaximum('compute', 'repeatRows'));
+  check('number of operands', work.operands, fieldMaximum('compute', 'operands'));
+  check('padding', Math.max(work.padTop, Math.abs(work.padLeft)), fieldMaximum('compute', 'padLeft'));
   if (step.pooling !== undefined) {
     check('pooling stride', Math.max(...step.pooling.stride), fieldMaximum('postProcess', 'strideRows'));
   }
@@ -153,11 +158,16 @@ class Shortages {
   }
 }
 
-function* candidates(step: Step, machine: MachineConfig, shortages: Shortages): Generator<Tiling> {
+function* candidates(
+  step: Step,
+  machine: MachineConfig,
+  values: ValueSizes,
+  shortages: Shortages,
+): Generator<Tiling> {
   const work = workloadOf(step);
   const { rows, columns } = machine.peArray;
   const { buffers } = machine;
-  for (const { groupsPerTile, filtersPerTile } of tileSizes(work, step.ratio, columns)) {
+  for (const { groupsPerTile, filtersPerTile } of tileSizes(work, ratioOf(step), columns)) {
     const largest: FilterTile = {
       firstGroup: 0,
       groups: groupsPerTile,
@@ -170,28 +180,36 @@ function* candidates(step: Step, machine: MachineConfig, shortages: Shortages): 
       pooling !== undefined &&
       !shortages.fits(
         'pool',
-        lineBufferBytes(pooling.kind, pooling.window[0], pooling.stride[0], step.outputShape[2], maps),
+        lineBufferBytes(
+          pooling.kind,
+          pooling.window[0],
+          pooling.stride[0],
+          step.outputShape[2],
+          maps,
+          values.elementBytes,
+        ),
       )
     ) {
       continue;
     }
-    const parameterTile =
-      step.requantised === undefined ? 0 : groupsPerTile * filtersPerTile * parameterRecordBytes;
+    const parameterTile = tileRecordBytes(step, work, groupsPerTile * filtersPerTile, values);
     if (!shortages.fits('parameter', parameterTile)) continue;
-    const outputRow = maps * step.outputShape[2];
-    if (!shortages.fits('output', outputRow)) continue;
+    const outputRow = maps * step.outputShape[2] * values.elementBytes;
+    if (!shortages.fits('output', outputRow * work.repeatRows)) continue;
 
     for (const channelsPerChunk of chunkSizes(step, work, groupsPerTile)) {
-      const chunkWeights = tileWeightBytes(step, work, largest, channelsPerChunk);
+      const chunkWeights = tileWeightBytes(step, work, largest, channelsPerChunk, values);
       if (!shortages.fits('weight', chunkWeights)) continue;
       const isChunked = channelsPerChunk < work.channelsPerGroup;
       for (const bandCount of bandCounts(step.outputShape[1])) {
-        const bandRows = ceilDiv(step.outputShape[1], bandCount);
+        // Rows that repeat one input row stay in one tile.
+        const bandRows = alignUp(ceilDiv(step.outputShape[1], bandCount), work.repeatRows);
         if (convolvedRows(step, bandRows) > maximumRows) continue;
         if (isChunked) {
           // Partial sums of the whole band stay on chip between chunks, so the band is one tile.
           const pixels = convolvedRows(step, bandRows) * step.convolvedShape[2];
-          if (!shortages.fits('accumulator', 4 * alignUp(pixels, rows) * filtersPerTile)) continue;
+          if (!shortages.fits('accumulator', values.sumBytes * alignUp(pixels, rows) * filtersPerTile))
+            continue;
           if (!shortages.fits('output', bandRows * outputRow)) continue;
         }
         const { tileRows, outputSlots } = outputSlotting(
@@ -199,10 +217,12 @@ function* candidates(step: Step, machine: MachineConfig, shortages: Shortages): 
           outputRow,
           buffers.output.bytes,
           isChunked,
+          work.repeatRows,
         );
-        for (const rowPitch of rowPitches(step, work, buffers.feature.banks)) {
+        for (const rowPitch of rowPitches(step, work, buffers.feature.banks, values.elementBytes)) {
           for (const inputResident of [true, false]) {
-            const channels = inputResident ? step.inputShape[0] : groupsPerTile * channelsPerChunk;
+            const channels =
+              work.operands * (inputResident ? step.inputShape[0] : groupsPerTile * channelsPerChunk);
             const inputSlot = channels * tallestInput(step, work, bandRows) * rowPitch;
             if (!shortages.fits('feature', inputSlot)) continue;
             const common = {
@@ -287,14 +307,15 @@ function* bandCounts(rows: number): Generator<number> {
 }
 
 /** Row pitches to try: the one that keeps lanes on different banks where a fold wraps to the next row, and the tightest. */
-function rowPitches(step: Step, work: Workload, banks: number): number[] {
+function rowPitches(step: Step, work: Workload, banks: number, elementBytes: number): number[] {
   const columns = step.inputShape[2];
+  const tightest = columns * elementBytes;
   const advance = step.convolvedShape[2] * work.strideColumns;
   for (let pitch = columns; pitch < columns + banks; pitch++) {
     if ((pitch * work.strideRows - advance) % banks === 0)
-      return pitch === columns ? [pitch] : [pitch, columns];
+      return pitch === columns ? [tightest] : [pitch * elementBytes, tightest];
   }
-  return [columns];
+  return [tightest];
 }
 
 /** The most rows before pooling that `outputRows` output rows need. */
@@ -305,26 +326,28 @@ function convolvedRows(step: Step, outputRows: number): number {
 }
 
 /**
- * Rows of the tiles a band is computed in, and output slots: two slots if they take a row each (a chunked band: the
- * whole band), tiles as tall as a slot allows, evenly spread over the band.
+ * Rows of the tiles a band is computed in, and output slots: two slots if they take `unit` rows each (a chunked band:
+ * the whole band), tiles as tall as a slot allows in multiples of `unit`, evenly spread over the band.
  */
 function outputSlotting(
   bandRows: number,
   rowBytes: number,
   bufferBytes: number,
   isChunked: boolean,
+  unit: number,
 ): { tileRows: number; outputSlots: number } {
   if (isChunked) return { tileRows: bandRows, outputSlots: 2 * bandRows * rowBytes <= bufferBytes ? 2 : 1 };
-  const outputSlots = 2 * rowBytes <= bufferBytes ? 2 : 1;
-  const most = Math.min(bandRows, Math.floor(bufferBytes / outputSlots / rowBytes));
-  return { tileRows: ceilDiv(bandRows, ceilDiv(bandRows, most)), outputSlots };
+  const outputSlots = 2 * unit * rowBytes <= bufferBytes ? 2 : 1;
+  const fits = Math.floor(bufferBytes / outputSlots / rowBytes);
+  const most = Math.min(bandRows, fits - (fits % unit));
+  return { tileRows: alignUp(ceilDiv(bandRows, ceilDiv(bandRows, most)), unit), outputSlots };
 }
 
 /**
  * Estimated cost in cycles: the larger of the array's and the DRAM's cycles, plus what can't overlap, plus the DRAM's
  * cycles once more, so that of two tilings that keep the array equally busy the one with less traffic wins.
  */
-function estimateCost(step: Step, machine: MachineConfig, tiling: Tiling): number {
+function estimateCost(step: Step, machine: MachineConfig, values: ValueSizes, tiling: Tiling): number {
   const work = workloadOf(step);
   const { rows, columns } = machine.peArray;
   const { sequencer, dram, clockMHz, dma } = machine;
@@ -338,7 +361,7 @@ function estimateCost(step: Step, machine: MachineConfig, tiling: Tiling): numbe
   const taps = work.kernelRows * work.kernelColumns;
   const pixels = convolvedRows(step, tiling.tileRows) * step.convolvedShape[2];
   const folds = ceilDiv(pixels, rows);
-  const conflict = conflictEstimate(step, work, tiling, machine);
+  const conflict = work.operands * conflictEstimate(step, work, tiling, machine, values);
   const pool = step.pooling;
   const segments = 1 + Math.min(rows, pixels) / step.convolvedShape[2];
   const vectorCycles =
@@ -346,7 +369,8 @@ function estimateCost(step: Step, machine: MachineConfig, tiling: Tiling): numbe
   const largest = tiles[0]!;
   const filters = largest.groups * largest.filters;
   const blocks = ceilDiv(largest.filters, columns);
-  const postCycles = (filters / step.ratio) * Math.max(step.ratio, vectorCycles);
+  const ratio = ratioOf(step);
+  const postCycles = (filters / ratio) * Math.max(ratio, vectorCycles);
   const arrayCycles = isStream
     ? Math.max(filters * conflict, postCycles)
     : Math.max(largest.groups * blocks * taps * work.channelsPerGroup * conflict, postCycles);
@@ -362,6 +386,8 @@ function estimateCost(step: Step, machine: MachineConfig, tiling: Tiling): numbe
   // Tiles of one group see the same channels again; tiles of different groups don't.
   const inputPasses = tiling.inputResident ? 1 : ceilDiv(work.filtersPerGroup, tiling.filtersPerTile);
   const inputBytes =
+    values.elementBytes *
+    work.operands *
     inputPasses *
     bandCount *
     step.inputShape[0] *
@@ -373,10 +399,11 @@ function estimateCost(step: Step, machine: MachineConfig, tiling: Tiling): numbe
       work,
       { firstGroup: 0, groups: work.groups, firstFilter: 0, filters: work.filtersPerGroup },
       work.channelsPerGroup,
+      values,
     ) +
-      (step.requantised === undefined ? 0 : work.groups * work.filtersPerGroup * parameterRecordBytes)) *
+      tileCount * tileRecordBytes(step, work, filters, values)) *
     (tiling.weightsResident ? 1 : bandCount);
-  const outputBytes = step.outputShape[0] * step.outputShape[1] * step.outputShape[2];
+  const outputBytes = product(step.outputShape) * values.elementBytes;
   const cyclesPerByte = clockMHz / dram.bandwidthMBps;
   const transferCommands = bandCount * tileCount * (chunkCount + 1 + tilesPerBand);
   const dramCycles =
@@ -394,13 +421,22 @@ function estimateCost(step: Step, machine: MachineConfig, tiling: Tiling): numbe
 }
 
 /** Cycles a step of a fold takes on average, bank conflicts included. */
-function conflictEstimate(step: Step, work: Workload, tiling: Tiling, machine: MachineConfig): number {
+function conflictEstimate(
+  step: Step,
+  work: Workload,
+  tiling: Tiling,
+  machine: MachineConfig,
+  values: ValueSizes,
+): number {
   const { banks } = machine.buffers.feature;
   const lanes = Math.min(machine.peArray.rows, step.convolvedShape[2]);
   const distinct = banks / greatestCommonDivisor(work.strideColumns, banks);
   const within = ceilDiv(lanes, distinct);
   const isWrapClean =
-    (tiling.rowPitch * work.strideRows - step.convolvedShape[2] * work.strideColumns) % banks === 0;
+    ((tiling.rowPitch / values.elementBytes) * work.strideRows -
+      step.convolvedShape[2] * work.strideColumns) %
+      banks ===
+    0;
   const wrapShare = Math.min(1, machine.peArray.rows / step.convolvedShape[2]);
   return within + (isWrapClean ? 0 : wrapShare);
 }

@@ -17,7 +17,7 @@ export const buffersSchema = z
           .int()
           .min(1)
           .max(256)
-          .describe('Banks of one byte; byte a lies in bank a mod banks. A bank answers one read a cycle'),
+          .describe('Banks of one value; value a lies in bank a mod banks. A bank answers one read a cycle'),
       })
       .describe('Feature buffer: one read and one write port a bank'),
     weight: size('Weights, in bytes; one row of filters is read a cycle').describe('Weight buffer'),
@@ -52,13 +52,15 @@ export function emptySramStatistics(): SramStatistics {
     accumulator: empty(),
     pool: empty(),
     output: empty(),
+    table: empty(),
     crossChannel: empty(),
   };
 }
 
 /**
- * Cycles for reading one byte from each of `addresses[0..count)` at once: the most reads any bank gets, at least
- * 1 (a step in which every lane is masked still takes its cycle). `tally` is scratch of `banks` zeros.
+ * Cycles for reading the values at `addresses[0..count)` at once: the most different values any bank is asked for,
+ * at least 1 (a step in which every lane is masked still takes its cycle). Lanes that read the same value share the
+ * read. `tally` is scratch of `banks` zeros.
  */
 export function conflictCycles(
   addresses: Int32Array,
@@ -68,6 +70,7 @@ export function conflictCycles(
 ): number {
   let most = 1;
   for (let i = 0; i < count; i++) {
+    if (isRepeated(addresses, i)) continue;
     const bank = addresses[i]! % banks;
     const reads = tally[bank]! + 1;
     tally[bank] = reads;
@@ -75,4 +78,11 @@ export function conflictCycles(
   }
   for (let i = 0; i < count; i++) tally[addresses[i]! % banks] = 0;
   return most;
+}
+
+/** Whether an earlier lane reads the same value. */
+function isRepeated(addresses: Int32Array, index: number): boolean {
+  const address = addresses[index]!;
+  for (let i = 0; i < index; i++) if (addresses[i] === address) return true;
+  return false;
 }

@@ -20,6 +20,7 @@ const machineOf = (rows: number, columns: number): MachineConfig => ({
     activationBits: 8,
     weightBits: 8,
     accumulatorBits: 32,
+    accumulatorOverflow: 'saturate',
     pipelineDepth: 1,
   },
   buffers: {
@@ -31,9 +32,9 @@ const machineOf = (rows: number, columns: number): MachineConfig => ({
     output: { bytes: 1024 },
   },
   postProcessing: {
-    requantise: 'shift',
+    requantise: { form: 'shift', multiplierBits: 16, rounding: 'half-even', lookupTable: null },
     pipelineDepth: 2,
-    crossChannelPool: { maximumRatio: 16 },
+    crossChannelPool: { maximumRatio: 16, mean: true },
     spatialPool: { maximumWindow: 8 },
   },
   dma: { burstBytes: 16, outstandingReads: 1, outstandingWrites: 1, descriptorCycles: 0 },
@@ -53,6 +54,10 @@ function tile(
   return {
     ...zeros,
     op: 'compute',
+    elementBytes: 1,
+    weightBytes: 1,
+    repeatRows: 1,
+    repeatColumns: 1,
     rowPitch: outColumns,
     planePitch: outRows * outColumns,
     rows: outRows,
@@ -189,6 +194,47 @@ describe('compute unit', () => {
       postProcessing: [[1, 11]],
       cycles: { busy: 2, bank: 2, dram: 0, dependency: 1 + 3, postProcessing: 0, fill: 3 },
     });
+  });
+
+  it('streams the maps of a sum one after the other', () => {
+    // Two maps, three operands each: three reads a map. Vectors are in at 6 and 9, bytes at 13.
+    expect(run(machineOf(4, 2), [post(), tile(1, 4, 2, 2, { stream: 1, operands: 3 })])).toEqual({
+      array: [[1, 10]],
+      postProcessing: [[1, 13]],
+      cycles: { busy: 6, bank: 0, dram: 0, dependency: 1 + 3, postProcessing: 0, fill: 3 },
+    });
+  });
+
+  it('reads a repeated value once for all the lanes that want it', () => {
+    // 1x2 becomes 2x4: both rows read the same two bytes, so eight lanes on two values take one cycle a map.
+    const repeated = tile(2, 4, 2, 2, {
+      stream: 1,
+      repeatRows: 2,
+      repeatColumns: 2,
+      rows: 1,
+      columns: 2,
+      rowPitch: 2,
+    });
+    expect(run(machineOf(8, 2), [post(), repeated])).toEqual({
+      array: [[1, 6]],
+      postProcessing: [[1, 9]],
+      cycles: { busy: 2, bank: 0, dram: 0, dependency: 1 + 3, postProcessing: 0, fill: 3 },
+    });
+  });
+
+  it('takes a cycle more for values that are a multiple of the banks apart', () => {
+    // Every second column of 8, from the second on: columns 1, 3, 5, 7 lie in banks 1, 3, 1, 3 of four. Two bytes a
+    // value change nothing: a bank is one value wide.
+    const apart = { stream: 1, strideColumns: 2, padLeft: -1, columns: 8 };
+    const slower = {
+      array: [[1, 8]],
+      postProcessing: [[1, 11]],
+      cycles: { busy: 2, bank: 2, dram: 0, dependency: 1 + 3, postProcessing: 0, fill: 3 },
+    };
+    expect(run(machineOf(4, 2), [post(), tile(1, 4, 2, 2, { ...apart, rowPitch: 8 })])).toEqual(slower);
+    expect(
+      run(machineOf(4, 2), [post(), tile(1, 4, 2, 2, { ...apart, rowPitch: 16, elementBytes: 2 })]),
+    ).toEqual(slower);
   });
 
   it('begins a command while the last fold of the one before drains', () => {

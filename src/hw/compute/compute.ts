@@ -13,7 +13,7 @@
  *   running maximum of its group, and the last of a group waits until the pooling unit is done with the vector
  *   before. That vector then occupies the pooling unit for its `vectorCycles`.
  * - Streaming commands skip the array: a vector is read from the feature buffer each cycle (more if banks
- *   conflict) and enters post-processing under the same rule.
+ *   conflict; one after the other for each operand of a sum) and enters post-processing under the same rule.
  */
 import { assert } from '../../core/diagnostics.ts';
 import type { Engine } from '../../sim/engine.ts';
@@ -21,6 +21,8 @@ import type { Observer } from '../../sim/trace.ts';
 import type { SramStatistics } from '../buffers/buffers.ts';
 import type { Command, CommandOf } from '../isa/formats.ts';
 import type { MachineConfig } from '../machine/config.ts';
+import { accumulatorBytes } from '../pe-array/config.ts';
+import { parameterRecordBytes } from '../requantise/parameters.ts';
 import { CommandQueue, type Tokens } from '../sequencer/queue.ts';
 import type { CommandConsumer } from '../sequencer/sequencer.ts';
 import type { ArrayCycles } from './statistics.ts';
@@ -191,6 +193,7 @@ export class ComputeUnit implements CommandConsumer {
     const taps = tile.kernelRows * tile.kernelColumns;
     const pixels = tile.outRows * tile.outColumns;
     const preloads = tile.accumulateIn === 1;
+    const sumBytes = accumulatorBytes(this.machine.peArray.accumulatorBits);
     const blocks = Math.ceil(tile.filters / columns);
     let foldsLeft = tile.groups * pattern.pixelFolds * blocks;
 
@@ -200,7 +203,7 @@ export class ComputeUnit implements CommandConsumer {
       now = Math.max(now, this.chainFree) + columns;
       this.chainFree = foldsLeft > 1 ? now + columns : now;
       sram.accumulator.reads += foldsLeft * columns;
-      sram.accumulator.bytes += tile.groups * pixels * tile.filters * 4;
+      sram.accumulator.bytes += tile.groups * pixels * tile.filters * sumBytes;
     }
     cycles.fill += now - begin;
 
@@ -217,9 +220,9 @@ export class ComputeUnit implements CommandConsumer {
           cycles.bank += stepCycles - steps;
           cycles.postProcessing += swap - (now + stepCycles);
           sram.feature.reads += stepCycles;
-          sram.feature.bytes += steps * lanes;
+          sram.feature.bytes += steps * lanes * tile.elementBytes;
           sram.weight.reads += steps;
-          sram.weight.bytes += steps * filters;
+          sram.weight.bytes += steps * filters * tile.weightBytes;
           now = swap;
           foldsLeft--;
           if (post === undefined) {
@@ -233,7 +236,7 @@ export class ComputeUnit implements CommandConsumer {
     }
     if (post === undefined) {
       sram.accumulator.writes += tile.groups * pattern.pixelFolds * tile.filters;
-      sram.accumulator.bytes += tile.groups * pixels * tile.filters * 4;
+      sram.accumulator.bytes += tile.groups * pixels * tile.filters * sumBytes;
     } else {
       this.countPost(post, tile);
     }
@@ -268,7 +271,9 @@ export class ComputeUnit implements CommandConsumer {
     cycles.fill += now - begin;
     for (let fold = 0; fold < pattern.pixelFolds; fold++) {
       const lanes = Math.min(rows, pixels - fold * rows);
-      const readCycles = pattern.channelCycles[fold]!;
+      // The maps of a sum are read one after the other.
+      const operands = Math.max(1, tile.operands);
+      const readCycles = operands * pattern.channelCycles[fold]!;
       let member = 0;
       for (let map = 0; map < tile.filters; map++) {
         let accepted = now + readCycles - 1;
@@ -279,12 +284,12 @@ export class ComputeUnit implements CommandConsumer {
           accepted += wait;
           this.poolFree = accepted + pattern.vectorCycles[fold]!;
         }
-        cycles.busy += 1;
-        cycles.bank += readCycles - 1;
+        cycles.busy += operands;
+        cycles.bank += readCycles - operands;
         now = accepted + 1;
       }
       sram.feature.reads += readCycles * tile.filters;
-      sram.feature.bytes += lanes * tile.filters;
+      sram.feature.bytes += operands * lanes * tile.filters * tile.elementBytes;
     }
     this.chainFree = now;
     this.countPost(post, tile);
@@ -299,22 +304,27 @@ export class ComputeUnit implements CommandConsumer {
     const vectors = Math.ceil((tile.outRows * tile.outColumns) / rows);
     if (post.requantise === 1) {
       sram.parameter.reads += vectors * filters;
-      sram.parameter.bytes += vectors * filters * 12;
+      sram.parameter.bytes += vectors * filters * parameterRecordBytes(this.machine);
+    }
+    if (post.lookup === 1) {
+      // Every lane looks up for itself.
+      sram.table.reads += vectors * filters;
+      sram.table.bytes += filters * tile.outRows * tile.outColumns * tile.elementBytes;
     }
     if (post.ratio > 1) {
       sram.crossChannel.reads += vectors * (filters - maps);
       sram.crossChannel.writes += vectors * (filters - maps);
-      sram.crossChannel.bytes += 2 * vectors * (filters - maps) * rows;
+      sram.crossChannel.bytes += 2 * vectors * (filters - maps) * rows * tile.elementBytes;
     }
-    const outputBytes = maps * post.outRows * post.outColumns;
+    const outputBytes = maps * post.outRows * post.outColumns * tile.elementBytes;
     if (post.poolKind !== 0) {
-      const valueBytes = post.poolKind === 2 ? 2 : 1;
+      const valueBytes = (post.poolKind === 2 ? 2 : 1) * tile.elementBytes;
       // Every input vector merges into the line buffer: a read and a write.
       sram.pool.reads += vectors * maps;
       sram.pool.writes += vectors * maps;
       sram.pool.bytes += 2 * maps * tile.outRows * tile.outColumns * valueBytes;
     }
-    sram.output.writes += Math.ceil(outputBytes / rows);
+    sram.output.writes += Math.ceil(outputBytes / (rows * tile.elementBytes));
     sram.output.bytes += outputBytes;
   }
 }

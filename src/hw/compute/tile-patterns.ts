@@ -26,6 +26,9 @@ export class TilePatterns {
   of(tile: CommandOf<'compute'>, post: CommandOf<'postProcess'> | undefined): TilePattern {
     const key = [
       tile.rowPitch,
+      tile.elementBytes,
+      tile.repeatRows,
+      tile.repeatColumns,
       tile.rows,
       tile.columns,
       tile.kernelRows,

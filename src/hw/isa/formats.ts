@@ -61,9 +61,13 @@ export const formats = {
     fields: [
       { name: 'requantise', bits: 1, meaning: '1: scale by the parameter records; 0: values pass unchanged' },
       { name: 'parameterAddress', bits: 24, meaning: 'first record in the parameter buffer' },
-      { name: 'low', bits: 8, signed: true, meaning: 'saturation bound' },
-      { name: 'high', bits: 8, signed: true, meaning: 'saturation bound' },
+      { name: 'low', bits: 17, signed: true, meaning: 'saturation bound' },
+      { name: 'high', bits: 17, signed: true, meaning: 'saturation bound' },
+      { name: 'zeroPoint', bits: 17, signed: true, meaning: 'integer of real zero behind the requantiser' },
+      { name: 'lookup', bits: 1, meaning: '1: replace every value by entry (value - low) of the table' },
+      { name: 'unsigned', bits: 1, meaning: 'values behind the requantiser (or the table) are unsigned' },
       { name: 'ratio', bits: 5, meaning: 'cross-channel pooling: maps a group (1: off)' },
+      { name: 'mean', bits: 1, meaning: 'cross-channel pooling: 0 maximum, 1 mean' },
       { name: 'poolKind', bits: 2, meaning: 'spatial pooling: 0 off, 1 maximum, 2 average' },
       { name: 'windowRows', bits: 6, meaning: 'pooling window' },
       { name: 'windowColumns', bits: 6, meaning: 'pooling window' },
@@ -101,11 +105,20 @@ export const formats = {
       },
       { name: 'accumulateIn', bits: 1, meaning: 'start from the partial sums in the accumulator buffer' },
       { name: 'accumulateOut', bits: 1, meaning: 'leave partial sums there instead of post-processing' },
+      { name: 'elementBytes', bits: 2, meaning: 'bytes of a feature, in and out: 1 or 2' },
+      { name: 'unsigned', bits: 1, meaning: 'features read are unsigned' },
+      { name: 'zeroPoint', bits: 17, signed: true, meaning: 'subtracted from every feature read' },
+      { name: 'weightBytes', bits: 2, meaning: 'bytes of a weight: 1 or 2' },
+      { name: 'watch', bits: 1, meaning: 'sums may leave the accumulator: saturate or wrap, and count' },
+      { name: 'operands', bits: 4, meaning: 'stream: maps that are scaled and summed (0: none are)' },
+      { name: 'operandPitch', bits: 24, meaning: 'bytes between the operands in the feature buffer' },
+      { name: 'repeatRows', bits: 7, meaning: 'stream: output rows that read the same input row' },
+      { name: 'repeatColumns', bits: 7, meaning: 'stream: output columns that read the same input column' },
       { name: 'featureAddress', bits: 24, meaning: 'first byte of the input in the feature buffer' },
       { name: 'rowPitch', bits: 20, meaning: 'bytes between rows' },
       { name: 'planePitch', bits: 24, meaning: 'bytes between channels' },
-      { name: 'rows', bits: 16, meaning: 'input rows present; others read as zero' },
-      { name: 'columns', bits: 16, meaning: 'input columns; others read as zero' },
+      { name: 'rows', bits: 16, meaning: 'input rows present; others read as real zero' },
+      { name: 'columns', bits: 16, meaning: 'input columns; others read as real zero' },
       { name: 'groups', bits: 17, meaning: 'groups of the convolution in this tile' },
       { name: 'channels', bits: 17, meaning: 'input channels a group' },
       { name: 'filters', bits: 17, meaning: 'filters a group' },
@@ -116,7 +129,12 @@ export const formats = {
       { name: 'dilationRows', bits: 8, meaning: 'distance of taps' },
       { name: 'dilationColumns', bits: 8, meaning: 'distance of taps' },
       { name: 'padTop', bits: 17, signed: true, meaning: 'input row of output row 0, tap 0, is -padTop' },
-      { name: 'padLeft', bits: 16, meaning: 'input column of output column 0, tap 0, is -padLeft' },
+      {
+        name: 'padLeft',
+        bits: 17,
+        signed: true,
+        meaning: 'input column of output column 0, tap 0, is -padLeft',
+      },
       { name: 'outRows', bits: 16, meaning: 'rows of the tile before pooling' },
       { name: 'outColumns', bits: 16, meaning: 'columns of the tile before pooling' },
       {
@@ -159,11 +177,16 @@ export const trafficKinds = [
 export type TrafficKind = (typeof trafficKinds)[number];
 
 /** Codes of the `buffer` field. */
-export const bufferNames = ['feature', 'weight', 'parameter', 'accumulator', 'pool', 'output'] as const;
+export const bufferNames = [
+  'feature',
+  'weight',
+  'parameter',
+  'accumulator',
+  'pool',
+  'output',
+  'table',
+] as const;
 export type BufferName = (typeof bufferNames)[number];
 
 /** Codes of the `poolKind` field. */
 export const poolKinds = ['off', 'maximum', 'average'] as const;
-
-/** Bytes of one filter's record in the parameter buffer (see `encodeParameters` in `requantise/`). */
-export const parameterRecordBytes = 12;

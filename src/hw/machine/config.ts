@@ -1,10 +1,12 @@
 /** A machine as one YAML file: every field with its unit and meaning. */
 import { z } from 'zod';
+import { containerBytes } from '../../core/fixed-point.ts';
 import { sum } from '../../core/integers.ts';
 import { buffersSchema } from '../buffers/buffers.ts';
 import { crossChannelBytes, crossChannelPoolSchema } from '../cross-channel-pool/config.ts';
 import { dmaSchema } from '../dma/config.ts';
 import { dramSchema } from '../dram/dram.ts';
+import { type BufferName, bufferNames } from '../isa/formats.ts';
 import { peArraySchema } from '../pe-array/config.ts';
 import { requantiseSchema } from '../requantise/config.ts';
 import { sequencerSchema } from '../sequencer/config.ts';
@@ -37,10 +39,19 @@ export const machineSchema = z
 
 export type MachineConfig = z.output<typeof machineSchema>;
 
+/** Bytes of each on-chip buffer, 0 for one the machine does not have. */
+export function bufferBytes(machine: MachineConfig, buffer: BufferName): number {
+  return buffer === 'table'
+    ? (machine.postProcessing.requantise.lookupTable?.bytes ?? 0)
+    : machine.buffers[buffer].bytes;
+}
+
 /** Bytes of all on-chip buffers, the cross-channel pooling registers included. */
 export function totalBufferBytes(machine: MachineConfig): number {
+  const { postProcessing, peArray } = machine;
+  const valueBytes = containerBytes(peArray.activationBits);
   return (
-    sum(Object.values(machine.buffers).map((buffer) => buffer.bytes)) +
-    crossChannelBytes(machine.postProcessing.crossChannelPool, machine.peArray.rows)
+    sum(bufferNames.map((buffer) => bufferBytes(machine, buffer))) +
+    crossChannelBytes(postProcessing.crossChannelPool, peArray.rows, valueBytes)
   );
 }

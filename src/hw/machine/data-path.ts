@@ -6,9 +6,11 @@
  * in hardware. (One that overwrites operands of a running tile does not; the tests check addresses and times for that.)
  */
 import { assert } from '../../core/diagnostics.ts';
-import type { Kernels } from '../../kernels/kernels.ts';
+import { type Kernels, RECORD_BYTES, roundingNumbers, WIDE_RECORD_BYTES } from '../../kernels/kernels.ts';
 import type { TileData } from '../compute/compute.ts';
-import { bufferNames, type CommandOf, parameterRecordBytes, type TransferCommand } from '../isa/formats.ts';
+import { bufferNames, type CommandOf, type TransferCommand } from '../isa/formats.ts';
+import { operandRecordBytes, usesWideRecords } from '../requantise/parameters.ts';
+import type { MachineConfig } from './config.ts';
 import type { MemoryMap } from './memory-map.ts';
 
 interface FinishedTile {
@@ -17,14 +19,29 @@ interface FinishedTile {
   readonly bytes: number;
 }
 
+type Tile = CommandOf<'compute'>;
+type Post = CommandOf<'postProcess'>;
+
 export class DataPath implements TileData {
+  /** Additions that left the accumulator so far. */
+  overflows = 0;
+
   private readonly finished: FinishedTile[] = [];
   private nextFinished = 0;
+  private readonly rounding: number;
+  private readonly wraps: number;
+  private readonly hasWideRecords: boolean;
 
   constructor(
     private readonly kernels: Kernels,
     private readonly map: MemoryMap,
-  ) {}
+    private readonly memory: WebAssembly.Memory,
+    private readonly machine: MachineConfig,
+  ) {
+    this.rounding = roundingNumbers[machine.postProcessing.requantise.rounding];
+    this.wraps = machine.peArray.accumulatorOverflow === 'wrap' ? 1 : 0;
+    this.hasWideRecords = usesWideRecords(machine);
+  }
 
   /** Moves contiguous bytes between DRAM and a buffer. */
   move(command: TransferCommand, dramAddress: number, bufferAddress: number, bytes: number): void {
@@ -34,7 +51,7 @@ export class DataPath implements TileData {
     else this.kernels.copy(inDram, inBuffer, bytes);
   }
 
-  begin(tile: CommandOf<'compute'>, post: CommandOf<'postProcess'> | undefined): void {
+  begin(tile: Tile, post: Post | undefined): void {
     if (tile.stream === 0) this.convolve(tile);
     if (post === undefined) return;
     assert(this.finished.length < this.map.finished.length, 'too many tiles in post-processing');
@@ -45,7 +62,7 @@ export class DataPath implements TileData {
     this.finished.push({
       from: out,
       to: this.map.buffers.output + post.outputAddress,
-      bytes: maps * post.outRows * post.outColumns,
+      bytes: maps * post.outRows * post.outColumns * tile.elementBytes,
     });
   }
 
@@ -55,19 +72,32 @@ export class DataPath implements TileData {
     this.kernels.copy(tile.to, tile.from, tile.bytes);
   }
 
-  /** Partial sums live in the accumulator buffer, whole sums only in the array. */
-  private accumulators(tile: CommandOf<'compute'>): number {
-    return tile.accumulateIn === 1 || tile.accumulateOut === 1
-      ? this.map.buffers.accumulator + tile.accumulatorAddress
-      : this.map.arrayAccumulators;
+  /**
+   * Whether the tile's sums are kept in 64 bits: where they may leave the accumulator, where the machine's own
+   * accumulators or records are wide, and for the formats no faster kernel takes.
+   */
+  private isWide(tile: Tile): boolean {
+    if (this.hasWideRecords || tile.watch === 1) return true;
+    if (tile.stream === 1) return tile.operands > 0 && tile.elementBytes === 2;
+    return !this.isPlain(tile) && !this.isPlain16(tile);
   }
 
-  private convolve(tile: CommandOf<'compute'>): void {
+  private isPlain(tile: Tile): boolean {
+    return tile.elementBytes === 1 && tile.weightBytes === 1;
+  }
+
+  private isPlain16(tile: Tile): boolean {
+    return tile.elementBytes === 2 && tile.unsigned === 0 && tile.zeroPoint === 0;
+  }
+
+  private convolve(tile: Tile): void {
     const { buffers, scratch } = this.map;
+    const isWide = this.isWide(tile);
     const pixels = tile.outRows * tile.outColumns;
-    const weightsPerGroup = tile.channels * tile.kernelRows * tile.kernelColumns * tile.filters;
+    const weightsPerGroup =
+      tile.channels * tile.kernelRows * tile.kernelColumns * tile.filters * tile.weightBytes;
     for (let group = 0; group < tile.groups; group++) {
-      this.kernels.convolve(
+      const of = [
         buffers.feature + tile.featureAddress + group * tile.channels * tile.planePitch,
         tile.rowPitch,
         tile.planePitch,
@@ -86,20 +116,30 @@ export class DataPath implements TileData {
         tile.outColumns,
         tile.filters,
         buffers.weight + tile.weightAddress + group * weightsPerGroup,
-        this.accumulators(tile) + 4 * group * tile.filters * pixels,
+        this.map.accumulators + (isWide ? 8 : 4) * group * tile.filters * pixels,
         tile.accumulateIn,
-        scratch,
-      );
+      ] as const;
+      if (isWide) {
+        this.overflows += this.kernels.convolveExact(
+          ...of,
+          tile.elementBytes,
+          tile.unsigned,
+          tile.zeroPoint,
+          tile.weightBytes,
+          this.machine.peArray.accumulatorBits,
+          this.wraps,
+        );
+      } else if (this.isPlain(tile)) {
+        this.kernels.convolve(...of, scratch, tile.unsigned, tile.zeroPoint);
+      } else {
+        this.kernels.convolve16(...of, scratch, tile.weightBytes);
+      }
     }
   }
 
-  private postProcess(
-    tile: CommandOf<'compute'>,
-    post: CommandOf<'postProcess'>,
-    maps: number,
-    out: number,
-  ): void {
+  private postProcess(tile: Tile, post: Post, maps: number, out: number): void {
     const { kernels, map } = this;
+    const { elementBytes } = tile;
     const filters = tile.groups * tile.filters;
     const pixels = tile.outRows * tile.outColumns;
     const pools = post.poolKind !== 0;
@@ -107,18 +147,41 @@ export class DataPath implements TileData {
 
     // The last stage that is in use writes to `out`.
     let values = post.ratio > 1 || pools ? first : out;
-    if (tile.stream === 1) {
-      this.gather(tile, values);
-      if (post.requantise === 1) kernels.widen(values, filters * pixels, map.arrayAccumulators);
-    }
     if (post.requantise === 1) {
-      const accumulators = tile.stream === 1 ? map.arrayAccumulators : this.accumulators(tile);
-      const records = map.buffers.parameter + post.parameterAddress;
-      kernels.requantise(accumulators, filters, pixels, records, post.low, post.high, values);
+      this.requantise(tile, post, filters, pixels, values);
+    } else {
+      this.gather(tile, 0, values);
+    }
+    if (post.lookup === 1) {
+      const count = filters * pixels;
+      // The index has the format of the values.
+      kernels.lookup(
+        values,
+        count,
+        elementBytes,
+        post.unsigned,
+        post.low,
+        map.buffers.table,
+        elementBytes,
+        values,
+      );
     }
     if (post.ratio > 1) {
       const reduced = pools ? second : out;
-      kernels.crossChannelMaximum(values, maps, post.ratio, pixels, reduced);
+      if (post.mean === 1) {
+        kernels.crossChannelMean(
+          values,
+          maps,
+          post.ratio,
+          pixels,
+          reduced,
+          elementBytes,
+          post.unsigned,
+          this.rounding,
+        );
+      } else {
+        kernels.crossChannelMaximum(values, maps, post.ratio, pixels, reduced, elementBytes, post.unsigned);
+      }
       values = reduced;
     }
     if (!pools) return;
@@ -127,7 +190,7 @@ export class DataPath implements TileData {
       maps,
       tile.outRows,
       tile.outColumns,
-      pixels,
+      pixels * elementBytes,
       post.windowRows,
       post.windowColumns,
       post.strideRows,
@@ -137,26 +200,109 @@ export class DataPath implements TileData {
       post.outRows,
       post.outColumns,
       out,
-      post.outRows * post.outColumns,
+      post.outRows * post.outColumns * elementBytes,
     ] as const;
-    if (post.poolKind === 1) kernels.maximumPool(...window);
-    else kernels.averagePool(...window, post.countPadding);
-  }
-
-  /** Reads the rows of a streamed tile out of the feature buffer. */
-  private gather(tile: CommandOf<'compute'>, out: number): void {
-    const start = this.map.buffers.feature + tile.featureAddress - tile.padTop * tile.rowPitch;
-    let to = out;
-    for (let plane = 0; plane < tile.filters; plane++) {
-      for (let row = 0; row < tile.outRows; row++) {
-        this.kernels.copy(to, start + plane * tile.planePitch + row * tile.rowPitch, tile.outColumns);
-        to += tile.outColumns;
-      }
+    if (post.poolKind === 1) {
+      kernels.maximumPool(...window, elementBytes, post.unsigned);
+    } else {
+      kernels.averagePool(
+        ...window,
+        post.countPadding,
+        elementBytes,
+        post.unsigned,
+        post.zeroPoint,
+        this.rounding,
+      );
     }
   }
-}
 
-/** Bytes of `filters` parameter records. */
-export function parameterBytes(filters: number): number {
-  return filters * parameterRecordBytes;
+  private requantise(tile: Tile, post: Post, filters: number, pixels: number, out: number): void {
+    const { kernels, map } = this;
+    const isWide = this.isWide(tile);
+    let records = map.buffers.parameter + post.parameterAddress;
+    if (tile.stream === 1) {
+      this.sumOperands(tile, filters * pixels, records, isWide);
+      records += tile.operands * operandRecordBytes;
+    }
+    const to = [
+      map.accumulators,
+      filters,
+      pixels,
+      isWide ? this.wideRecords(records, filters) : records,
+      post.low,
+      post.high,
+      out,
+      post.zeroPoint,
+      this.rounding,
+      tile.elementBytes,
+    ] as const;
+    if (isWide) {
+      // What streams past the array has a register of its own, as wide as any sum of operands.
+      const bits = tile.stream === 1 ? 48 : this.machine.peArray.accumulatorBits;
+      this.overflows += kernels.requantiseWide(...to, bits, this.wraps);
+    } else {
+      kernels.requantise(...to);
+    }
+  }
+
+  /** Brings streamed maps into the accumulators: one as it is, the operands of a sum scaled. */
+  private sumOperands(tile: Tile, count: number, records: number, isWide: boolean): void {
+    const view = new DataView(this.memory.buffer);
+    const widen = isWide ? this.kernels.widenWide : this.kernels.widen;
+    const [stage] = this.map.stages;
+    for (let operand = 0; operand < Math.max(1, tile.operands); operand++) {
+      let { zeroPoint } = tile;
+      let multiplier = 1;
+      if (tile.operands > 0) {
+        zeroPoint = view.getInt32(records + operand * operandRecordBytes, true);
+        multiplier = view.getUint32(records + operand * operandRecordBytes + 4, true);
+      }
+      this.gather(tile, operand, stage);
+      widen(
+        stage,
+        count,
+        tile.elementBytes,
+        tile.unsigned,
+        zeroPoint,
+        multiplier,
+        this.map.accumulators,
+        operand === 0 ? 0 : 1,
+      );
+    }
+  }
+
+  /** The records as the wide requantiser reads them. */
+  private wideRecords(records: number, filters: number): number {
+    if (this.hasWideRecords) return records;
+    const view = new DataView(this.memory.buffer);
+    for (let filter = 0; filter < filters; filter++) {
+      const from = records + filter * RECORD_BYTES;
+      const to = this.map.records + filter * WIDE_RECORD_BYTES;
+      view.setBigInt64(to, BigInt(view.getInt32(from, true)), true);
+      view.setUint32(to + 8, view.getUint16(from + 4, true), true);
+      view.setUint32(to + 12, view.getUint16(from + 6, true), true);
+      view.setUint32(to + 16, view.getUint8(from + 8), true);
+    }
+    return this.map.records;
+  }
+
+  /** Reads what a streamed tile reads of one operand out of the feature buffer. */
+  private gather(tile: Tile, operand: number, out: number): void {
+    this.kernels.gather(
+      this.map.buffers.feature + tile.featureAddress + operand * tile.operandPitch,
+      tile.rowPitch,
+      tile.planePitch,
+      tile.filters,
+      tile.outRows,
+      tile.outColumns,
+      tile.strideRows,
+      tile.strideColumns,
+      tile.repeatRows,
+      tile.repeatColumns,
+      -tile.padTop,
+      -tile.padLeft,
+      tile.elementBytes,
+      out,
+    );
+  }
 }

@@ -1,21 +1,26 @@
 /** Where the simulated DRAM and the buffers lie in the one memory that the kernels work on. */
 import { alignUp } from '../../core/integers.ts';
-import { FIRST_FREE_ADDRESS, scratchBytes } from '../../kernels/kernels.ts';
+import { FIRST_FREE_ADDRESS, scratchBytes, WIDE_RECORD_BYTES } from '../../kernels/kernels.ts';
 import { type BufferName, bufferNames, type Command } from '../isa/formats.ts';
-import type { MachineConfig } from './config.ts';
+import { bufferBytes, type MachineConfig } from './config.ts';
 
 /** Tiles whose post-processing may be under way at once; see `TileData.finish`. */
 export const tilesInFlight = 8;
 
 export interface MemoryMap {
   readonly buffers: Readonly<Record<BufferName, number>>;
-  /** What the array's accumulators hold, int32 [filters][pixels]. */
-  readonly arrayAccumulators: number;
-  /** Values between the stages of post-processing, int8. */
+  /**
+   * What the array's accumulators hold, [filters][pixels]: int32, or int64 where sums may leave 32 bits. Partial sums
+   * stay here too: the accumulator buffer's size and traffic are counted, its bytes are these.
+   */
+  readonly accumulators: number;
+  /** Values between the stages of post-processing. */
   readonly stages: readonly [number, number];
   /** Finished tiles before they enter the output buffer. */
   readonly finished: readonly number[];
+  /** Workspace of the convolution, and wide records made of narrow ones. */
   readonly scratch: number;
+  readonly records: number;
   readonly dram: number;
   readonly totalBytes: number;
 }
@@ -23,16 +28,14 @@ export interface MemoryMap {
 /** Lays out the memory for a program; sizes follow from its largest tile. */
 export function memoryMap(machine: MachineConfig, program: readonly Command[], dramBytes: number): MemoryMap {
   let values = 0;
+  let filters = 0;
   let scratch = 0;
-  let outputs = 0;
   for (const command of program) {
-    if (command.op === 'compute') {
-      const pixels = command.outRows * command.outColumns;
-      values = Math.max(values, command.groups * command.filters * pixels);
-      if (command.stream === 0) scratch = Math.max(scratch, scratchBytes(command));
-    } else if (command.op === 'postProcess') {
-      outputs = Math.max(outputs, machine.buffers.output.bytes);
-    }
+    if (command.op !== 'compute') continue;
+    const pixels = command.outRows * command.outColumns;
+    values = Math.max(values, command.groups * command.filters * pixels);
+    filters = Math.max(filters, command.groups * command.filters);
+    if (command.stream === 0) scratch = Math.max(scratch, scratchBytes(command));
   }
   let at = FIRST_FREE_ADDRESS;
   const take = (bytes: number): number => {
@@ -41,14 +44,15 @@ export function memoryMap(machine: MachineConfig, program: readonly Command[], d
     return start;
   };
   const buffers = Object.fromEntries(
-    bufferNames.map((name) => [name, take(machine.buffers[name].bytes)]),
+    bufferNames.map((name) => [name, take(bufferBytes(machine, name))]),
   ) as Record<BufferName, number>;
   return {
     buffers,
-    arrayAccumulators: take(4 * values),
-    stages: [take(values), take(values)],
-    finished: Array.from({ length: tilesInFlight }, () => take(outputs)),
+    accumulators: take(8 * values),
+    stages: [take(2 * values), take(2 * values)],
+    finished: Array.from({ length: tilesInFlight }, () => take(machine.buffers.output.bytes)),
     scratch: take(scratch),
+    records: take(WIDE_RECORD_BYTES * filters),
     dram: take(dramBytes),
     totalBytes: at,
   };

@@ -8,9 +8,13 @@ export const peArraySchema = z
     dataflow: z
       .literal('output-stationary')
       .describe('Every element keeps one output; features are broadcast along rows, weights along columns'),
-    activationBits: z.literal(8).describe('Bits of an activation'),
-    weightBits: z.literal(8).describe('Bits of a weight'),
-    accumulatorBits: z.literal(32).describe('Bits of an accumulator'),
+    activationBits: z.int().min(2).max(16).describe('Most bits of an activation; values take 1 or 2 bytes'),
+    weightBits: z.int().min(1).max(16).describe('Most bits of a weight; values take 1 or 2 bytes'),
+    accumulatorBits: z.int().min(8).max(48).describe('Bits of an accumulator'),
+    accumulatorOverflow: z
+      .enum(['saturate', 'wrap'])
+      .default('saturate')
+      .describe('What a sum does that leaves the accumulator; every time is counted'),
     pipelineDepth: z
       .int()
       .min(1)
@@ -24,3 +28,8 @@ export const peArraySchema = z
   );
 
 export type PeArrayConfig = z.output<typeof peArraySchema>;
+
+/** Bytes of a partial sum in the accumulator buffer. */
+export function accumulatorBytes(accumulatorBits: number): 4 | 8 {
+  return accumulatorBits <= 32 ? 4 : 8;
+}

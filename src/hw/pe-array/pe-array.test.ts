@@ -6,6 +6,7 @@ const between = (min: number, max: number) => fc.integer({ min, max });
 const geometry: fc.Arbitrary<TapGeometry> = fc
   .record({
     extraPitch: fc.nat(9),
+    elementBytes: fc.constantFrom(1, 2),
     rows: between(1, 9),
     columns: between(1, 12),
     kernelRows: between(1, 4),
@@ -15,29 +16,37 @@ const geometry: fc.Arbitrary<TapGeometry> = fc
     dilationRows: between(1, 2),
     dilationColumns: between(1, 2),
     padTop: between(-4, 4),
-    padLeft: fc.nat(4),
+    padLeft: between(-2, 4),
+    repeats: fc.oneof(fc.constant([1, 1] as const), fc.tuple(between(1, 4), between(1, 4))),
     outRows: between(1, 8),
     outColumns: between(1, 12),
   })
-  .map(({ extraPitch, ...rest }) => ({ ...rest, rowPitch: rest.columns + extraPitch }));
+  .map(({ extraPitch, repeats, ...rest }) => ({
+    ...rest,
+    rowPitch: (rest.columns + extraPitch) * rest.elementBytes,
+    repeatRows: repeats[0],
+    repeatColumns: repeats[1],
+  }));
 
-/** From the definition: for every tap, the bank of every lane that reads. */
+/** From the definition: for every tap, the bank of every value that some lane reads. */
 function bruteForce(tile: TapGeometry, firstPixel: number, lanes: number, banks: number): number {
   let cycles = 0;
   for (let ky = 0; ky < tile.kernelRows; ky++) {
     for (let kx = 0; kx < tile.kernelColumns; kx++) {
-      const reads = new Array<number>(banks).fill(0);
+      const reads = Array.from({ length: banks }, () => new Set<number>());
       for (let lane = 0; lane < lanes; lane++) {
         const pixel = firstPixel + lane;
         const oy = Math.floor(pixel / tile.outColumns);
         const ox = pixel % tile.outColumns;
         if (oy >= tile.outRows) continue;
-        const y = oy * tile.strideRows - tile.padTop + ky * tile.dilationRows;
-        const x = ox * tile.strideColumns - tile.padLeft + kx * tile.dilationColumns;
+        const y = Math.floor((oy * tile.strideRows) / tile.repeatRows) - tile.padTop + ky * tile.dilationRows;
+        const left = Math.floor((ox * tile.strideColumns) / tile.repeatColumns) - tile.padLeft;
+        const x = left + kx * tile.dilationColumns;
         if (y < 0 || y >= tile.rows || x < 0 || x >= tile.columns) continue;
-        reads[(y * tile.rowPitch + x) % banks]! += 1;
+        const value = (y * tile.rowPitch) / tile.elementBytes + x;
+        reads[value % banks]!.add(value);
       }
-      cycles += Math.max(1, ...reads);
+      cycles += Math.max(1, ...reads.map((values) => values.size));
     }
   }
   return cycles;

@@ -2,7 +2,7 @@
  * The PE array: how long one fold of pixels takes.
  *
  * Output-stationary and broadcast. A fold is `rows` consecutive output pixels of the tile in raster order, times up
- * to `columns` filters. One step multiplies one tap of one input channel: it reads one byte a lane (masked where
+ * to `columns` filters. One step multiplies one tap of one input channel: it reads one value a lane (masked where
  * the tap falls outside the map or the lane is past the last pixel) and one weight a column.
  *
  * Cycle rule: a step takes as many cycles as the most reads one bank of the feature buffer gets from it, at least
@@ -13,7 +13,9 @@ import { conflictCycles } from '../buffers/buffers.ts';
 
 /** What decides the reads of a tile's folds; as in the `compute` command. */
 export interface TapGeometry {
+  /** Bytes. */
   readonly rowPitch: number;
+  readonly elementBytes: number;
   readonly rows: number;
   readonly columns: number;
   readonly kernelRows: number;
@@ -24,6 +26,9 @@ export interface TapGeometry {
   readonly dilationColumns: number;
   readonly padTop: number;
   readonly padLeft: number;
+  /** Streams only: output rows (columns) that read the same input row (column); else 1. */
+  readonly repeatRows: number;
+  readonly repeatColumns: number;
   readonly outRows: number;
   readonly outColumns: number;
 }
@@ -38,17 +43,20 @@ export function foldCyclesPerChannel(
 ): number {
   const { addresses, laneRows, laneColumns, tally } = scratch;
   const pixels = tile.outRows * tile.outColumns;
+  const pitch = tile.rowPitch / tile.elementBytes;
   const count = Math.min(lanes, pixels - firstPixel);
   for (let lane = 0; lane < count; lane++) {
     const pixel = firstPixel + lane;
     const row = Math.floor(pixel / tile.outColumns);
-    laneRows[lane] = row * tile.strideRows - tile.padTop;
-    laneColumns[lane] = (pixel - row * tile.outColumns) * tile.strideColumns - tile.padLeft;
+    const column = pixel - row * tile.outColumns;
+    laneRows[lane] = Math.floor((row * tile.strideRows) / tile.repeatRows) - tile.padTop;
+    laneColumns[lane] = Math.floor((column * tile.strideColumns) / tile.repeatColumns) - tile.padLeft;
   }
-  // Lanes on consecutive bytes meet every bank at most ceil(count / banks) times, whatever the tap: no need to look.
-  const first = laneRows[0]! * tile.rowPitch + laneColumns[0]!;
-  const last = laneRows[count - 1]! * tile.rowPitch + laneColumns[count - 1]!;
-  if (last - first === count - 1 && count <= banks) return tile.kernelRows * tile.kernelColumns;
+  // Lanes on consecutive values meet every bank at most ceil(count / banks) times, whatever the tap: no need to look.
+  const first = laneRows[0]! * pitch + laneColumns[0]!;
+  const last = laneRows[count - 1]! * pitch + laneColumns[count - 1]!;
+  const isPlain = tile.repeatRows === 1 && tile.repeatColumns === 1;
+  if (isPlain && last - first === count - 1 && count <= banks) return tile.kernelRows * tile.kernelColumns;
 
   let cycles = 0;
   for (let ky = 0; ky < tile.kernelRows; ky++) {
@@ -60,7 +68,7 @@ export function foldCyclesPerChannel(
         const row = laneRows[lane]! + rowOffset;
         const column = laneColumns[lane]! + columnOffset;
         if (row < 0 || row >= tile.rows || column < 0 || column >= tile.columns) continue;
-        addresses[reads++] = row * tile.rowPitch + column;
+        addresses[reads++] = row * pitch + column;
       }
       cycles += conflictCycles(addresses, reads, banks, tally);
     }

@@ -1,18 +1,29 @@
-/** The records the requantiser reads from the parameter buffer, one a filter, little endian. */
-import type { ChannelRequantisation } from '../../core/fixed-point.ts';
-import { parameterRecordBytes } from '../isa/formats.ts';
+/**
+ * The records the requantiser reads from the parameter buffer: one a filter (kernels/records.ts has their layout), and
+ * in front of them those of the operands of a sum, 8 bytes each: int32 zero point, uint32 multiplier, little endian.
+ */
+import { RECORD_BYTES, WIDE_RECORD_BYTES } from '../../kernels/kernels.ts';
+import type { MachineConfig } from '../machine/config.ts';
 
-/** Writes `channels` as records of `parameterRecordBytes` from byte `at` of `view`. */
-export function writeParameterRecords(
+export const operandRecordBytes = 8;
+
+/** Whether the machine's requantiser needs the wide records: accumulators above 32 bits or multipliers above 16. */
+export function usesWideRecords({ peArray, postProcessing }: MachineConfig): boolean {
+  return peArray.accumulatorBits > 32 || postProcessing.requantise.multiplierBits > 16;
+}
+
+export function parameterRecordBytes(machine: MachineConfig): number {
+  return usesWideRecords(machine) ? WIDE_RECORD_BYTES : RECORD_BYTES;
+}
+
+/** Writes the operand records of a sum from byte `at` of `view`. */
+export function writeOperandRecords(
   view: DataView,
   at: number,
-  channels: readonly ChannelRequantisation[],
+  operands: readonly { readonly zeroPoint: number; readonly multiplier: number }[],
 ): void {
-  channels.forEach((channel, index) => {
-    const record = at + index * parameterRecordBytes;
-    view.setInt32(record, channel.bias, true);
-    view.setUint16(record + 4, channel.positiveMultiplier, true);
-    view.setUint16(record + 6, channel.negativeMultiplier, true);
-    view.setUint8(record + 8, channel.shift);
+  operands.forEach(({ zeroPoint, multiplier }, index) => {
+    view.setInt32(at + index * operandRecordBytes, zeroPoint, true);
+    view.setUint32(at + index * operandRecordBytes + 4, multiplier, true);
   });
 }

@@ -50,8 +50,9 @@ describe('spatial pooling unit', () => {
         // Row after row: windows open with their first row and close with their last.
         let most = 0;
         for (let row = 0; row < 24 * strideRows; row++) most = Math.max(most, openRows(unit, row).length);
-        expect(lineBufferBytes('maximum', windowRows, strideRows, 5, 3)).toBe(most * 5 * 3);
-        expect(lineBufferBytes('average', windowRows, strideRows, 5, 3)).toBe(most * 5 * 3 * 2);
+        expect(lineBufferBytes('maximum', windowRows, strideRows, 5, 3, 1)).toBe(most * 5 * 3);
+        expect(lineBufferBytes('average', windowRows, strideRows, 5, 3, 1)).toBe(most * 5 * 3 * 2);
+        expect(lineBufferBytes('average', windowRows, strideRows, 5, 3, 2)).toBe(most * 5 * 3 * 4);
       }),
       { seed: 16, numRuns: 300 },
     );

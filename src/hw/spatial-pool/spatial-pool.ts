@@ -42,8 +42,8 @@ export function poolVectorCycles(
 }
 
 /**
- * Bytes of line buffer a tile of `maps` maps needs: the pooled rows that can be open at once, one byte a value for
- * a maximum, two for the sum of an average.
+ * Bytes of line buffer a tile of `maps` maps needs: the pooled rows that can be open at once, `elementBytes` a value
+ * for a maximum, twice that for the sum of an average.
  */
 export function lineBufferBytes(
   kind: 'maximum' | 'average',
@@ -51,6 +51,7 @@ export function lineBufferBytes(
   strideRows: number,
   pooledColumns: number,
   maps: number,
+  elementBytes: number,
 ): number {
-  return ceilDiv(windowRows, strideRows) * pooledColumns * maps * (kind === 'maximum' ? 1 : 2);
+  return ceilDiv(windowRows, strideRows) * pooledColumns * maps * (kind === 'maximum' ? 1 : 2) * elementBytes;
 }
