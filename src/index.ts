@@ -15,7 +15,11 @@ export {
   type LoadedNetwork,
   loadInput,
   loadNetwork,
+  loadQuantised,
   type NetworkPicture,
+  type NumberChoice,
+  numbersOn,
+  type QuantisationSettings,
   quantiseNetwork,
   type Simulation,
   type SimulationJob,
@@ -23,9 +27,16 @@ export {
 } from './pipeline.ts';
 export { dequantise, quantiseInput } from './quant/input.ts';
 export { runInteger } from './quant/integer-executor.ts';
+export { KernelExecutor } from './quant/kernel-executor.ts';
 export { type Layer, type LayeredNetwork, layerNetwork } from './quant/layers.ts';
 export { cosine, maxAbsError, sqnrDb } from './quant/metrics.ts';
-export type { QuantisedNetwork, QuantisedTensor, RequantisationForm } from './quant/quantised.ts';
+export type {
+  NumberOptions,
+  QuantisedNetwork,
+  QuantisedTensor,
+  RequantisationForm,
+} from './quant/quantised.ts';
+export { parseQuantised, serialiseQuantised } from './quant/serialise.ts';
 export { type Comparison, compareRuns, comparisonSchema } from './report/comparison.ts';
 export { comparisonTable } from './report/comparison-table.ts';
 export { type DetectionReport, detectionReportSchema, detectionTable } from './report/detection-table.ts';
@@ -43,4 +54,4 @@ export {
 export { type ClosedFormTraffic, closedFormTraffic } from './schedule/closed-form.ts';
 export { compileProgram, type Program } from './schedule/program.ts';
 export type { Observer } from './sim/trace.ts';
-export { type ValidationInput, type ValidationJob, validateNetwork } from './validation.ts';
+export { sweepBits, type ValidationInput, type ValidationJob, validateNetwork } from './validation.ts';

@@ -12,17 +12,25 @@ import type { MachineConfig } from './hw/machine/config.ts';
 import { readModelFile } from './import/model-yaml.ts';
 import { matchParameters } from './import/parameters.ts';
 import { readPicture } from './import/picture.ts';
+import { readBytes } from './import/read-file.ts';
 import { loadTensorflow } from './import/tensorflow.ts';
 import { readTfjsWeights } from './import/tfjs-weights.ts';
-import { calibrate } from './quant/calibrate.ts';
+import { type CalibrationMethod, calibrate, defaultPercent } from './quant/calibrate.ts';
+import { correctBias } from './quant/correct-bias.ts';
+import { equaliseLayers } from './quant/equalise.ts';
 import { quantiseInput } from './quant/input.ts';
 import { type LayeredNetwork, layerNetwork } from './quant/layers.ts';
+import { checkNumbers } from './quant/numbers.ts';
 import { quantise } from './quant/quantise.ts';
-import type { QuantisedNetwork, RequantisationForm } from './quant/quantised.ts';
+import type { NumberOptions, QuantisedNetwork } from './quant/quantised.ts';
 import { seededParameters } from './quant/seeded-weights.ts';
+import { parseQuantised } from './quant/serialise.ts';
 import { compileProgram, type Program } from './schedule/program.ts';
 import { type ProgramRun, runProgram } from './schedule/run.ts';
 import type { Observer } from './sim/trace.ts';
+
+/** Weights of 2^28 16-bit values and their header. */
+const maximumQuantisedBytes = 2 ** 30;
 
 /** Seed of weights and pictures where the user names none. */
 export const defaultSeed = 1;
@@ -65,6 +73,11 @@ export function loadNetwork(
   };
 }
 
+/** Stage 3 from a file: a network that was quantised and saved before. */
+export function loadQuantised(loaded: LoadedNetwork, path: string): QuantisedNetwork {
+  return parseQuantised(readBytes(path, 'a quantised network', maximumQuantisedBytes), loaded.network, path);
+}
+
 /** A picture as the network reads it, and where it lies in the input. */
 export interface NetworkPicture {
   readonly values: Float32Array;
@@ -99,22 +112,82 @@ function seededChannels(graph: Graph, seed: number): Float32Array {
   return values;
 }
 
+/** What a user chooses of the number formats; the machine decides the rest. */
+export interface NumberChoice {
+  /** 2..16; default 8. */
+  readonly activationBits?: number | undefined;
+  /** Default: asymmetric, that is unsigned with a zero point. */
+  readonly activations?: 'signed' | 'unsigned' | 'asymmetric' | undefined;
+  /** 1..8 or 16; default 8. */
+  readonly weightBits?: number | undefined;
+  readonly weightScales?: NumberOptions['weightScales'] | undefined;
+}
+
+/** The number formats of a network on a machine. Throws `InputError` for widths that cannot be. */
+export function numbersOn(machine: MachineConfig, choice: NumberChoice = {}): NumberOptions {
+  const { peArray, postProcessing } = machine;
+  const { activations = 'asymmetric' } = choice;
+  const numbers: NumberOptions = {
+    activations: {
+      bits: choice.activationBits ?? 8,
+      signed: activations === 'signed',
+      symmetric: activations !== 'asymmetric',
+    },
+    weightBits: choice.weightBits ?? 8,
+    weightScales: choice.weightScales ?? 'per channel',
+    form: postProcessing.requantise.form,
+    multiplierBits: postProcessing.requantise.multiplierBits,
+    rounding: postProcessing.requantise.rounding,
+    accumulator: { bits: peArray.accumulatorBits, overflow: peArray.accumulatorOverflow },
+  };
+  checkNumbers(numbers);
+  return numbers;
+}
+
+export interface QuantisationSettings {
+  readonly numbers: NumberOptions;
+  /** How ranges are chosen from the pictures; default min-max. */
+  readonly calibration?: CalibrationMethod['kind'] | undefined;
+  /** Correct biases for what quantisation shifts. */
+  readonly correctBias?: boolean | undefined;
+  /** Even out the ranges of channels across layers first. */
+  readonly equalise?: boolean | undefined;
+  /** Hears how many runs of the float network are done, of how many. */
+  readonly progress?: ((done: number, total: number) => void) | undefined;
+  readonly note?: ((message: string) => void) | undefined;
+}
+
+/**
+ * The float parameters that are quantised: the loaded ones, or those with even ranges. Both make the same output;
+ * tensors inside the network differ by a factor a channel.
+ */
+export function preparedParameters(
+  { network, parameters }: LoadedNetwork,
+  { equalise }: Pick<QuantisationSettings, 'equalise'>,
+): ParameterValues {
+  return equalise ? equaliseLayers(network, parameters()) : parameters();
+}
+
 /** Stage 3: calibrates on pictures and quantises. */
 export async function quantiseNetwork(
   loaded: LoadedNetwork,
   pictures: readonly NetworkPicture[],
-  form: RequantisationForm,
-  note: (message: string) => void = () => {},
+  settings: QuantisationSettings,
 ): Promise<QuantisedNetwork> {
+  const { numbers, calibration: kind = 'min-max', note, progress } = settings;
+  const { graph, network } = loaded;
   const tf = await loadTensorflow(note);
-  const parameters = loaded.parameters();
-  const ranges = calibrate(
-    tf,
-    loaded.graph,
-    parameters,
-    pictures.map((picture) => picture.values),
-  );
-  return quantise(loaded.network, parameters, ranges, { form });
+  const parameters = preparedParameters(loaded, settings);
+  const inputs = pictures.map((picture) => picture.values);
+  const method: CalibrationMethod =
+    kind === 'min-max'
+      ? { kind }
+      : kind === 'percentile'
+        ? { kind, percent: defaultPercent }
+        : { kind, numbers };
+  const ranges = calibrate(tf, graph, parameters, inputs, { method, ...(progress && { progress }) });
+  const quantised = quantise(network, parameters, ranges, numbers);
+  return settings.correctBias ? correctBias(tf, quantised, parameters, inputs) : quantised;
 }
 
 export interface SimulationJob {
@@ -122,6 +195,8 @@ export interface SimulationJob {
   readonly machine: MachineConfig;
   /** False stores virtual feature maps even where the machine could keep them on chip. */
   readonly virtualFeatureMaps: boolean;
+  /** Of a timing run; a full run has those of its data. Default: what the machine is made for, 8 bits. */
+  readonly numbers?: NumberOptions | undefined;
   /** Absent: timing mode. */
   readonly data?: { readonly quantised: QuantisedNetwork; readonly input: Float32Array } | undefined;
   readonly observer?: Observer | undefined;
@@ -139,8 +214,14 @@ export interface Simulation extends ProgramRun {
 /** Stages 4 to 6: schedules the network on the machine, emits the program, and runs it. */
 export async function simulate(job: SimulationJob): Promise<Simulation> {
   const { network, machine, data, observer, keep } = job;
-  const bounds = data && new Map(data.quantised.layers.map((layer) => [layer.layer, layer]));
-  const program = compileProgram(network, machine, { virtualFeatureMaps: job.virtualFeatureMaps }, bounds);
+  const numbers = data?.quantised.numbers ?? job.numbers ?? numbersOn(machine);
+  if (data !== undefined) checkMachineDoes(machine, numbers);
+  const program = compileProgram(
+    network,
+    machine,
+    { virtualFeatureMaps: job.virtualFeatureMaps, numbers },
+    data?.quantised,
+  );
   const input = data && quantiseInput(data.input, data.quantised.tensors.get(network.graph.input.name)!);
   const run = await runProgram(program, machine, {
     data: data && input && { quantised: data.quantised, input },
@@ -148,4 +229,16 @@ export async function simulate(job: SimulationJob): Promise<Simulation> {
     ...(keep && { keep }),
   });
   return { ...run, network, machine, program, mode: data === undefined ? 'timing' : 'full' };
+}
+
+/** A network quantised for another datapath would give other numbers here, and nobody would notice. */
+function checkMachineDoes(machine: MachineConfig, numbers: NumberOptions): void {
+  const own = numbersOn(machine);
+  for (const part of ['form', 'multiplierBits', 'rounding', 'accumulator'] as const) {
+    if (JSON.stringify(numbers[part]) !== JSON.stringify(own[part])) {
+      throw new InputError(
+        `the network was quantised for ${part} ${JSON.stringify(numbers[part])}, machine '${machine.name}' has ${JSON.stringify(own[part])}`,
+      );
+    }
+  }
 }

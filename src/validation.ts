@@ -3,21 +3,26 @@
  * DRAM bytes counted twice, and timing mode held to full mode.
  */
 import { assert } from './core/diagnostics.ts';
+import type { ParameterValues } from './graph/graph.ts';
+import type { IntegerValues, Tf } from './graph/op.ts';
 import type { MachineConfig } from './hw/machine/config.ts';
 import type { MachineResult } from './hw/machine/machine.ts';
 import { loadTensorflow } from './import/tensorflow.ts';
 import {
   type LoadedNetwork,
   type NetworkPicture,
+  preparedParameters,
+  type QuantisationSettings,
   quantiseNetwork,
   type Simulation,
   simulate,
 } from './pipeline.ts';
 import { runFloat } from './quant/float-reference.ts';
 import { dequantise, quantiseInput } from './quant/input.ts';
-import { runInteger } from './quant/integer-executor.ts';
+import { runInteger, runLayer } from './quant/integer-executor.ts';
 import { cosine, decibelsForJson, maxAbsError, sqnrDb } from './quant/metrics.ts';
 import type { QuantisedNetwork } from './quant/quantised.ts';
+import { integerMap } from './quant/values.ts';
 import { reportSchemaVersion } from './report/run-report.ts';
 import type { ValidationReport } from './report/validation-table.ts';
 import { closedFormTraffic } from './schedule/closed-form.ts';
@@ -31,7 +36,11 @@ export interface ValidationInput {
 export interface ValidationJob {
   readonly loaded: LoadedNetwork;
   readonly machine: MachineConfig;
-  /** At least one; the network is calibrated on all of them. */
+  /** How the network is quantised: settings for calibrating on the inputs, or the result of an earlier run. */
+  readonly quantisation: QuantisationSettings | QuantisedNetwork;
+  /** Pictures to calibrate on; default: the inputs. */
+  readonly calibration?: readonly NetworkPicture[] | undefined;
+  /** At least one. */
   readonly inputs: readonly ValidationInput[];
   readonly virtualFeatureMaps: boolean;
   /** Hears which float backend was taken. */
@@ -45,29 +54,27 @@ export async function validateNetwork(job: ValidationJob): Promise<ValidationRep
   const { loaded, machine, inputs, virtualFeatureMaps, note, progress = () => {} } = job;
   const { network } = loaded;
   progress('calibrating and quantising');
-  const quantised = await quantiseNetwork(
-    loaded,
-    inputs.map(({ picture }) => picture),
-    machine.postProcessing.requantise,
-    note,
-  );
-  const timing = await simulate({ network, machine, virtualFeatureMaps });
+  const { quantisation, calibration = inputs.map(({ picture }) => picture) } = job;
+  const quantised =
+    'layers' in quantisation ? quantisation : await quantiseNetwork(loaded, calibration, quantisation);
+  const floatParameters =
+    'layers' in quantisation ? loaded.parameters() : preparedParameters(loaded, quantisation);
+  const timing = await simulate({ network, machine, virtualFeatureMaps, numbers: quantised.numbers });
   const distances = new Distances(quantised);
   let tensorsCompared = 0;
   let mismatches = 0;
+  let accumulatorOverflows = 0;
   let bytesEqualClosedForm = bytesEqual(timing);
   let timingEqualsFull = true;
   for (const { name, picture } of inputs) {
     progress(`${name}: float reference`);
     const tf = await loadTensorflow(note);
-    const layerOutputs = new Set(network.layers.map((layer) => layer.output));
-    const real = runFloat(tf, loaded.graph, loaded.parameters(), picture.values, (tensor) =>
-      layerOutputs.has(tensor),
-    );
+    const real = realTensors(tf, loaded, floatParameters, picture);
     progress(`${name}: integer executor`);
     const input = quantiseInput(picture.values, quantised.tensors.get(loaded.graph.input.name)!);
-    const integers = runInteger(quantised, input);
+    const { tensors: integers, overflows } = runInteger(quantised, input);
     distances.add(real, integers);
+    accumulatorOverflows += overflows;
     progress(`${name}: accelerator`);
     const full = await simulate({
       network,
@@ -95,28 +102,51 @@ export async function validateNetwork(job: ValidationJob): Promise<ValidationRep
     acceleratorEqualsInteger: mismatches === 0,
     tensorsCompared,
     mismatches,
+    accumulatorOverflows,
     bytesEqualClosedForm,
     timingEqualsFull,
   };
 }
 
+/** The float network's tensors that layers read and make, the input included. */
+function realTensors(
+  tf: Tf,
+  { graph, network }: LoadedNetwork,
+  parameters: ParameterValues,
+  picture: NetworkPicture,
+): Map<string, Float32Array> {
+  const wanted = new Set([graph.input.name, ...network.layers.map((layer) => layer.output)]);
+  return runFloat(tf, graph, parameters, picture.values, (tensor) => wanted.has(tensor));
+}
+
 /** The worst distance of each layer from the float reference. */
 class Distances {
-  private readonly worst: { sqnrDb: number; maxAbsError: number; cosine: number }[];
+  private readonly worst: { sqnrDb: number; ownSqnrDb: number; maxAbsError: number; cosine: number }[];
 
   constructor(private readonly quantised: QuantisedNetwork) {
     this.worst = quantised.layers.map(() => ({
       sqnrDb: Number.POSITIVE_INFINITY,
+      ownSqnrDb: Number.POSITIVE_INFINITY,
       maxAbsError: 0,
       cosine: 1,
     }));
   }
 
-  add(real: ReadonlyMap<string, Float32Array>, integers: ReadonlyMap<string, Int8Array>): void {
-    this.quantised.layers.forEach(({ layer }, index) => {
+  add(real: ReadonlyMap<string, Float32Array>, integers: ReadonlyMap<string, IntegerValues>): void {
+    const { layers, tensors, numbers } = this.quantised;
+    layers.forEach((quantisedLayer, index) => {
+      const { layer } = quantisedLayer;
+      const output = tensors.get(layer.output)!;
       const reference = real.get(layer.output)!;
-      const values = dequantise(integers.get(layer.output)!, this.quantised.tensors.get(layer.output)!);
+      const values = dequantise(integers.get(layer.output)!, output);
       const worst = this.worst[index]!;
+      // The layer by itself: its inputs are the float network's, rounded to their formats.
+      const inputs = layer.inputs.map((name) => {
+        const tensor = tensors.get(name)!;
+        return integerMap(tensor, quantiseInput(real.get(name)!, tensor), numbers);
+      });
+      const own = runLayer(quantisedLayer, inputs, output, numbers, { count: 0 });
+      worst.ownSqnrDb = Math.min(worst.ownSqnrDb, sqnrDb(reference, dequantise(own, output)));
       worst.sqnrDb = Math.min(worst.sqnrDb, sqnrDb(reference, values));
       worst.maxAbsError = Math.max(worst.maxAbsError, maxAbsError(reference, values));
       worst.cosine = Math.min(worst.cosine, cosine(reference, values));
@@ -125,17 +155,18 @@ class Distances {
 
   report(): ValidationReport['layers'] {
     return this.quantised.layers.map(({ layer }, index) => {
-      const { sqnrDb: decibels, ...others } = this.worst[index]!;
+      const worst = this.worst[index]!;
       return {
         name: layer.name,
-        sqnrDb: decibelsForJson(decibels) as ValidationReport['layers'][number]['sqnrDb'],
-        ...others,
+        ...worst,
+        sqnrDb: decibelsForJson(worst.sqnrDb) as Decibels,
+        ownSqnrDb: decibelsForJson(worst.ownSqnrDb) as Decibels,
       };
     });
   }
 }
 
-function differences(values: Int8Array, expected: Int8Array): number {
+function differences(values: IntegerValues, expected: IntegerValues): number {
   assert(values.length === expected.length, 'the machine wrote a tensor of another size');
   let count = 0;
   for (let i = 0; i < values.length; i++) if (values[i] !== expected[i]) count++;
@@ -145,7 +176,7 @@ function differences(values: Int8Array, expected: Int8Array): number {
 /** Whether the bytes that moved are those of the closed form, in every step. */
 function bytesEqual({ program, result }: Simulation): boolean {
   return program.steps.every((tiled, index) => {
-    const { weightBytes, inputBytes, outputBytes } = closedFormTraffic(tiled);
+    const { weightBytes, inputBytes, outputBytes } = closedFormTraffic(tiled, program.values);
     const { dram } = result.steps[index]!;
     return (
       dram.byKind.weights === weightBytes &&
@@ -158,4 +189,48 @@ function bytesEqual({ program, result }: Simulation): boolean {
 /** All that a run counted. */
 function fingerprint({ cycles, steps, sram, dram }: MachineResult): string {
   return JSON.stringify({ cycles, steps, sram, dram });
+}
+
+type Decibels = ValidationReport['layers'][number]['sqnrDb'];
+
+/** One point of `sweepBits`. */
+export type SweepPoint = NonNullable<ValidationReport['bitSweep']>[number];
+
+/** Widths that `validate --sweep-bits` tries. */
+export const sweptBits = [8, 6, 5, 4, 3, 2] as const;
+
+/**
+ * Distance to float against the width of activations and weights: the integer executor alone, on the first input, all
+ * other settings as given.
+ */
+export async function sweepBits(
+  job: ValidationJob & { quantisation: QuantisationSettings },
+): Promise<SweepPoint[]> {
+  const { loaded, inputs, quantisation, note, progress = () => {} } = job;
+  const [{ picture }] = inputs as [ValidationInput];
+  const calibration = job.calibration ?? inputs.map((one) => one.picture);
+  const tf = await loadTensorflow(note);
+  const real = realTensors(tf, loaded, preparedParameters(loaded, quantisation), picture);
+  const points: SweepPoint[] = [];
+  for (const bits of sweptBits) {
+    progress(`${bits} bits`);
+    const { numbers } = quantisation;
+    const quantised = await quantiseNetwork(loaded, calibration, {
+      ...quantisation,
+      numbers: { ...numbers, weightBits: bits, activations: { ...numbers.activations, bits } },
+    });
+    const distances = new Distances(quantised);
+    const input = quantiseInput(picture.values, quantised.tensors.get(loaded.graph.input.name)!);
+    distances.add(real, runInteger(quantised, input).tensors);
+    const layers = distances.report();
+    const lowest = (of: 'sqnrDb' | 'ownSqnrDb') =>
+      decibelsForJson(Math.min(...layers.map((layer) => Number(layer[of])))) as Decibels;
+    points.push({
+      bits,
+      lowestOwnSqnrDb: lowest('ownSqnrDb'),
+      lowestSqnrDb: lowest('sqnrDb'),
+      outputSqnrDb: layers.at(-1)!.sqnrDb,
+    });
+  }
+  return points;
 }

@@ -6,6 +6,7 @@ import {
   type LoadedNetwork,
   loadInput,
   loadNetwork,
+  numbersOn,
   quantiseNetwork,
   type SimulationJob,
   simulate,
@@ -77,8 +78,8 @@ async function runBothWays(
     const input = loadInput(graph, path, seed);
     if (mode === 'full') {
       output.note(`${graph.name}: calibrating and quantising`);
-      const form = machine.postProcessing.requantise;
-      data = { quantised: await quantiseNetwork(loaded, [input], form, output.detail), input: input.values };
+      const settings = { numbers: numbersOn(machine), note: output.detail };
+      data = { quantised: await quantiseNetwork(loaded, [input], settings), input: input.values };
     }
   }
   const run = async (virtualFeatureMaps: boolean): Promise<RunReport> => {

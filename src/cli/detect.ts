@@ -5,14 +5,13 @@ import { decodeDetections } from '../detect/decode.ts';
 import { drawDetections } from '../detect/draw.ts';
 import { readMachineFile } from '../import/machine-yaml.ts';
 import { readPicture, writePng } from '../import/picture.ts';
-import { loadInput, quantiseNetwork, simulate } from '../pipeline.ts';
+import { loadInput, simulate } from '../pipeline.ts';
 import { dequantise } from '../quant/input.ts';
 import { type DetectionReport, detectionTable } from '../report/detection-table.ts';
 import { reportSchemaVersion } from '../report/run-report.ts';
 import {
   addCommand,
-  calibrateOption,
-  calibrationPictures,
+  addQuantisationOptions,
   hardwareOption,
   inputOption,
   type Json,
@@ -21,16 +20,17 @@ import {
   modelOption,
   type NetworkOptions,
   parseFraction,
+  type QuantisationOptions,
+  quantiseOption,
   seedOption,
   virtualFeatureMapsOption,
   weightsOption,
 } from './options.ts';
 import type { Output } from './output.ts';
 
-interface DetectOptions extends NetworkOptions {
+interface DetectOptions extends NetworkOptions, QuantisationOptions {
   readonly hw: string;
   readonly input: string;
-  readonly calibrate?: string[];
   readonly out?: string;
   readonly threshold?: number;
   readonly virtualFeatureMaps: 'on' | 'off';
@@ -38,24 +38,24 @@ interface DetectOptions extends NetworkOptions {
 }
 
 export function addDetect(program: Command, output: Output): void {
-  addCommand(program, 'detect', 'run a detector on the accelerator and draw its boxes')
-    .addOption(modelOption())
-    .addOption(inputOption().makeOptionMandatory())
-    .addOption(hardwareOption())
-    .addOption(weightsOption())
-    .addOption(seedOption())
-    .addOption(calibrateOption())
-    .option('--out <picture>', 'write the picture with the boxes, as PNG')
-    .addOption(new Option('--threshold <score>', 'drop boxes that score less').argParser(parseFraction))
-    .addOption(virtualFeatureMapsOption())
-    .addOption(jsonOption())
-    .action(async (options: DetectOptions) => {
-      const report = await detect(options, output);
-      if (options.out !== undefined) {
-        writePng(options.out, drawDetections(readPicture(options.input), report.detections));
-      }
-      output.report(report, options.json, (style) => detectionTable(report, style));
-    });
+  addQuantisationOptions(
+    addCommand(program, 'detect', 'run a detector on the accelerator and draw its boxes')
+      .addOption(modelOption())
+      .addOption(inputOption().makeOptionMandatory())
+      .addOption(hardwareOption())
+      .addOption(weightsOption())
+      .addOption(seedOption())
+      .option('--out <picture>', 'write the picture with the boxes, as PNG')
+      .addOption(new Option('--threshold <score>', 'drop boxes that score less').argParser(parseFraction))
+      .addOption(virtualFeatureMapsOption())
+      .addOption(jsonOption()),
+  ).action(async (options: DetectOptions) => {
+    const report = await detect(options, output);
+    if (options.out !== undefined) {
+      writePng(options.out, drawDetections(readPicture(options.input), report.detections));
+    }
+    output.report(report, options.json, (style) => detectionTable(report, style));
+  });
 }
 
 async function detect(options: DetectOptions, output: Output): Promise<DetectionReport> {
@@ -70,9 +70,7 @@ async function detect(options: DetectOptions, output: Output): Promise<Detection
   if (placement === undefined) {
     throw new InputError('reads no picture, expected a detector of pictures', { file: options.model });
   }
-  output.note(`${graph.name}: calibrating and quantising`);
-  const pictures = calibrationPictures(loaded, options.calibrate, { values, placement });
-  const quantised = await quantiseNetwork(loaded, pictures, machine.postProcessing.requantise, output.detail);
+  const quantised = await quantiseOption(loaded, options, machine, { values, placement }, output);
   output.note(`${graph.name}: running`);
   const { result, tensors } = await simulate({
     network,

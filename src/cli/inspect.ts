@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { InputError } from '../core/diagnostics.ts';
 import { readMachineFile } from '../import/machine-yaml.ts';
-import { loadNetwork } from '../pipeline.ts';
+import { loadNetwork, numbersOn } from '../pipeline.ts';
 import { graphReport, graphTable } from '../report/graph-table.ts';
 import { programListing } from '../report/listing.ts';
 import { compileProgram } from '../schedule/program.ts';
@@ -33,7 +33,10 @@ export function addInspect(program: Command, output: Output): void {
       }
       const machine = readMachineFile(options.hw);
       const virtualFeatureMaps = options.virtualFeatureMaps === 'on';
-      const compiled = compileProgram(network, machine, { virtualFeatureMaps });
+      const compiled = compileProgram(network, machine, {
+        virtualFeatureMaps,
+        numbers: numbersOn(machine),
+      });
       const report = {
         ...graphReport(network, { program: compiled, machine: machine.name }),
         ...(options.program && { program: compiled.commands }),

@@ -1,7 +1,23 @@
 /** Options that commands share, so that a flag means the same everywhere. */
 import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { defaultSeed, type LoadedNetwork, loadInput, loadNetwork, type NetworkPicture } from '../pipeline.ts';
+import type { MachineConfig } from '../hw/machine/config.ts';
+import { listPictures } from '../import/picture.ts';
+import { writeFileAtomically } from '../import/write-file.ts';
+import {
+  defaultSeed,
+  type LoadedNetwork,
+  loadInput,
+  loadNetwork,
+  loadQuantised,
+  type NetworkPicture,
+  type NumberChoice,
+  numbersOn,
+  type QuantisationSettings,
+  quantiseNetwork,
+} from '../pipeline.ts';
+import type { QuantisedNetwork } from '../quant/quantised.ts';
+import { serialiseQuantised } from '../quant/serialise.ts';
 import type { Output } from './output.ts';
 
 /** A file that comes with the package, whether this runs from `src/` or `dist/`. */
@@ -29,7 +45,94 @@ export const seedOption = () =>
 export const inputOption = () => new Option('--input <image>', 'PNG or JPEG; else a seeded picture');
 
 export const calibrateOption = () =>
-  new Option('--calibrate <image...>', 'pictures that decide the scales; else the input');
+  new Option(
+    '--calibrate <image...>',
+    'pictures or folders of pictures that decide the scales; else the input',
+  );
+
+/** Options of every command that quantises. */
+export function addQuantisationOptions(command: Command): Command {
+  return command
+    .addOption(calibrateOption())
+    .addOption(
+      new Option('--calibration <method>', 'how scales are chosen from the pictures')
+        .choices(['min-max', 'percentile', 'mean-squared-error', 'entropy'])
+        .default('min-max'),
+    )
+    .addOption(new Option('--activation-bits <bits>', '2 to 16; default 8').argParser(parseInteger))
+    .addOption(
+      new Option('--activations <kind>', 'signed or unsigned around zero, or unsigned with a zero point')
+        .choices(['signed', 'unsigned', 'asymmetric'])
+        .default('asymmetric'),
+    )
+    .addOption(new Option('--weight-bits <bits>', '1 to 8, or 16; default 8').argParser(parseInteger))
+    .addOption(
+      new Option('--weight-scales <per>', 'a scale a filter, or one for all')
+        .choices(['channel', 'tensor'])
+        .default('channel'),
+    )
+    .option('--correct-bias', 'take back what quantisation shifts in the mean')
+    .option('--equalise', "even out channels' ranges across layers first")
+    .option('--quantised <file>', 'a quantised network saved before, instead of quantising')
+    .option('--save-quantised <file>', 'save the quantised network');
+}
+
+/** What those options hold. */
+export interface QuantisationOptions {
+  readonly calibrate?: string[];
+  readonly calibration: NonNullable<QuantisationSettings['calibration']>;
+  readonly activationBits?: number;
+  readonly activations: NonNullable<NumberChoice['activations']>;
+  readonly weightBits?: number;
+  readonly weightScales: 'channel' | 'tensor';
+  readonly correctBias?: boolean;
+  readonly equalise?: boolean;
+  readonly quantised?: string;
+  readonly saveQuantised?: string;
+}
+
+export function quantisationSettings(
+  options: QuantisationOptions,
+  machine: MachineConfig,
+  output: Output,
+): QuantisationSettings {
+  return {
+    numbers: numbersOn(machine, {
+      activationBits: options.activationBits,
+      activations: options.activations,
+      weightBits: options.weightBits,
+      weightScales: options.weightScales === 'tensor' ? 'per tensor' : 'per channel',
+    }),
+    calibration: options.calibration,
+    correctBias: options.correctBias,
+    equalise: options.equalise,
+    note: output.detail,
+    progress: (done, total) => output.progress('calibrating', done, total),
+  };
+}
+
+/** The quantised network that the options ask for: read from a file, or made from the pictures. */
+export async function quantiseOption(
+  loaded: LoadedNetwork,
+  options: QuantisationOptions,
+  machine: MachineConfig,
+  input: NetworkPicture,
+  output: Output,
+): Promise<QuantisedNetwork> {
+  if (options.quantised !== undefined) return loadQuantised(loaded, options.quantised);
+  output.note(`${loaded.graph.name}: calibrating and quantising`);
+  const pictures = calibrationPictures(loaded, options.calibrate, input);
+  const quantised = await quantiseNetwork(loaded, pictures, quantisationSettings(options, machine, output));
+  if (options.saveQuantised !== undefined) {
+    writeFileAtomically(options.saveQuantised, serialiseQuantised(quantised));
+  }
+  return quantised;
+}
+
+function parseInteger(text: string): number {
+  if (!/^\d{1,4}$/.test(text)) throw new InvalidArgumentError('Expected an integer.');
+  return Number(text);
+}
 
 export const modeOption = () =>
   new Option('--mode <mode>', 'full: data flow; timing: the same cycles and bytes without data')
@@ -70,7 +173,8 @@ export function calibrationPictures(
   paths: readonly string[] | undefined,
   input: NetworkPicture,
 ): NetworkPicture[] {
-  return paths === undefined ? [input] : paths.map((path) => loadInput(loaded.graph, path));
+  if (paths === undefined) return [input];
+  return paths.flatMap(listPictures).map((path) => loadInput(loaded.graph, path));
 }
 
 function parseSeed(text: string): number {

@@ -45,6 +45,13 @@ export class Output {
     if (this.isVerbose) this.complain(message);
   };
 
+  /** How far something slow is, on one line of a terminal that is written over. */
+  progress(what: string, done: number, total: number): void {
+    if (this.streams.stderr.isTTY !== true) return;
+    const percent = Math.floor((100 * done) / total);
+    this.streams.stderr.write(`\r${what}: ${done} of ${total} (${percent} %)${done === total ? '\n' : ''}`);
+  }
+
   /**
    * Prints a report as a table, or as JSON where that was asked for on stdout.
    * @param json the value of `--json`: absent, `true` for stdout, or the file that gets it beside the printed table

@@ -1,15 +1,16 @@
 /** `condensim simulate`: one network on one machine, with its data or without. */
 import type { Command } from 'commander';
+import type { MachineConfig } from '../hw/machine/config.ts';
 import { readMachineFile } from '../import/machine-yaml.ts';
+import { listPictures } from '../import/picture.ts';
 import { writeFileAtomically } from '../import/write-file.ts';
-import { loadInput, quantiseNetwork, type SimulationJob, simulate } from '../pipeline.ts';
+import { loadInput, type SimulationJob, simulate } from '../pipeline.ts';
 import { runReport } from '../report/run-report.ts';
 import { runTable } from '../report/run-table.ts';
 import { DramTrace } from './dram-trace.ts';
 import {
   addCommand,
-  calibrateOption,
-  calibrationPictures,
+  addQuantisationOptions,
   hardwareOption,
   inputOption,
   type Json,
@@ -19,16 +20,18 @@ import {
   modelOption,
   modeOption,
   type NetworkOptions,
+  type QuantisationOptions,
+  quantisationSettings,
+  quantiseOption,
   seedOption,
   virtualFeatureMapsOption,
   weightsOption,
 } from './options.ts';
 import type { Output } from './output.ts';
 
-interface SimulateOptions extends NetworkOptions {
+interface SimulateOptions extends NetworkOptions, QuantisationOptions {
   readonly hw: string;
   readonly input?: string;
-  readonly calibrate?: string[];
   readonly mode: Mode;
   readonly virtualFeatureMaps: 'on' | 'off';
   readonly dramTrace?: string;
@@ -36,54 +39,53 @@ interface SimulateOptions extends NetworkOptions {
 }
 
 export function addSimulate(program: Command, output: Output): void {
-  addCommand(program, 'simulate', 'one network on one machine: cycles, bytes and outputs')
-    .addOption(modelOption())
-    .addOption(hardwareOption())
-    .addOption(weightsOption())
-    .addOption(seedOption())
-    .addOption(inputOption())
-    .addOption(calibrateOption())
-    .addOption(modeOption())
-    .addOption(virtualFeatureMapsOption())
-    .option('--dram-trace <file>', 'write every DRAM transaction: address, READ or WRITE, cycle')
-    .addOption(jsonOption())
-    .action(async (options: SimulateOptions) => {
-      const machine = readMachineFile(options.hw);
-      const loaded = loadNetworkOption(options, output);
-      const { network } = loaded;
-      const data = await prepareData(options, loaded, machine.postProcessing.requantise, output);
-      const trace = options.dramTrace === undefined ? undefined : new DramTrace();
-      output.note(`${network.graph.name}: running`);
-      const simulation = await simulate({
-        network,
-        machine,
-        virtualFeatureMaps: options.virtualFeatureMaps === 'on',
-        data,
-        observer: trace,
-      });
-      const report = await runReport(simulation, loaded.weightSource);
-      if (trace !== undefined) writeFileAtomically(options.dramTrace!, trace.bytes());
-      output.report(report, options.json, (style) => runTable(report, style));
+  addQuantisationOptions(
+    addCommand(program, 'simulate', 'one network on one machine: cycles, bytes and outputs')
+      .addOption(modelOption())
+      .addOption(hardwareOption())
+      .addOption(weightsOption())
+      .addOption(seedOption())
+      .addOption(inputOption())
+      .addOption(modeOption())
+      .addOption(virtualFeatureMapsOption())
+      .option('--dram-trace <file>', 'write every DRAM transaction: address, READ or WRITE, cycle')
+      .addOption(jsonOption()),
+  ).action(async (options: SimulateOptions) => {
+    const machine = readMachineFile(options.hw);
+    const loaded = loadNetworkOption(options, output);
+    const { network } = loaded;
+    const data = await prepareData(options, loaded, machine, output);
+    const trace = options.dramTrace === undefined ? undefined : new DramTrace();
+    output.note(`${network.graph.name}: running`);
+    const simulation = await simulate({
+      network,
+      machine,
+      virtualFeatureMaps: options.virtualFeatureMaps === 'on',
+      numbers: quantisationSettings(options, machine, output).numbers,
+      data,
+      observer: trace,
     });
+    const report = await runReport(simulation, loaded.weightSource);
+    if (trace !== undefined) writeFileAtomically(options.dramTrace!, trace.bytes());
+    output.report(report, options.json, (style) => runTable(report, style));
+  });
 }
 
 /** What flows in a full run. A timing run needs none of it, but the files that are named must be right. */
 async function prepareData(
   options: SimulateOptions,
   loaded: ReturnType<typeof loadNetworkOption>,
-  form: Parameters<typeof quantiseNetwork>[2],
+  machine: MachineConfig,
   output: Output,
 ): Promise<SimulationJob['data']> {
   const { mode, input: path, calibrate, weights, seed } = options;
   if (mode === 'timing') {
-    for (const picture of [path, ...(calibrate ?? [])]) {
+    for (const picture of [path, ...(calibrate ?? []).flatMap(listPictures)]) {
       if (picture !== undefined) loadInput(loaded.graph, picture);
     }
     if (weights !== undefined) loaded.parameters();
     return undefined;
   }
   const input = loadInput(loaded.graph, path, seed);
-  output.note(`${loaded.graph.name}: calibrating and quantising`);
-  const pictures = calibrationPictures(loaded, calibrate, input);
-  return { quantised: await quantiseNetwork(loaded, pictures, form, output.detail), input: input.values };
+  return { quantised: await quantiseOption(loaded, options, machine, input, output), input: input.values };
 }

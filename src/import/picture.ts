@@ -1,10 +1,12 @@
 /** PNG and JPEG files to RGB pixels and back. What a file claims to be is checked before a decoder sees it. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { inflateSync } from 'node:zlib';
 import jpeg from 'jpeg-js';
 import { PNG } from 'pngjs';
 import { InputError } from '../core/diagnostics.ts';
 import type { Picture } from '../core/picture.ts';
-import { readBytes } from './read-file.ts';
+import { isFolder, readBytes } from './read-file.ts';
 import { writeFileAtomically } from './write-file.ts';
 
 const MAXIMUM_SIDE = 8192;
@@ -21,6 +23,20 @@ const MAXIMUM_SCANS = 64;
  */
 export function readPicture(path: string): Picture {
   return decodePicture(readBytes(path, 'a PNG or JPEG picture', MAXIMUM_BYTES), path);
+}
+
+/**
+ * The pictures a path stands for: itself, or all PNG and JPEG files of the folder, in order of their names.
+ *
+ * Throws an `InputError` for a folder that cannot be read or has no picture.
+ */
+export function listPictures(path: string): string[] {
+  if (!isFolder(path)) return [path];
+  const names = readdirSync(path).filter((name) => /\.(png|jpe?g)$/i.test(name));
+  if (names.length === 0) {
+    throw new InputError('has no picture, expected a folder with PNG or JPEG files', { file: path });
+  }
+  return names.sort().map((name) => join(path, name));
 }
 
 /** Decodes a PNG or JPEG file's bytes as `readPicture` does; `file` is only for messages. */

@@ -61,3 +61,8 @@ export function readText(path: string, what: string): string {
     throw new InputError(`is not UTF-8 text, expected ${what}`, { file: path });
   }
 }
+
+/** Whether a path names a folder; false if there is nothing, so that reading it says what is wrong. */
+export function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}

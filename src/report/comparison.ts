@@ -1,5 +1,6 @@
 /** Networks side by side on one machine, and what keeping virtual feature maps on chip saves. */
 import { z } from 'zod';
+import { containerBytes } from '../core/fixed-point.ts';
 import { crossChannelBytes } from '../hw/cross-channel-pool/config.ts';
 import { type MachineConfig, totalBufferBytes } from '../hw/machine/config.ts';
 import { type RunReport, reportSchemaVersion, runReportSchema } from './run-report.ts';
@@ -42,7 +43,11 @@ export const paperClaims: Comparison['paperClaims'] = {
 };
 
 export function compareRuns(runs: readonly RunReport[], machine: MachineConfig): Comparison {
-  const extraBufferBytes = crossChannelBytes(machine.postProcessing.crossChannelPool, machine.peArray.rows);
+  const extraBufferBytes = crossChannelBytes(
+    machine.postProcessing.crossChannelPool,
+    machine.peArray.rows,
+    containerBytes(machine.peArray.activationBits),
+  );
   const pair = findPair(runs);
   return {
     schemaVersion: reportSchemaVersion,

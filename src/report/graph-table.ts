@@ -67,11 +67,11 @@ export function graphReport(
         hardware: { name: scheduled.machine },
         commands: scheduled.program.commands.length,
         steps: scheduled.program.steps.map(({ step, tiling }) => {
-          const { bands, tiles, chunks } = tilingSizes(step, tiling);
+          const { bands, tiles, chunks } = tilingSizes(step, tiling, scheduled.program.values);
           return {
             name: step.name,
             operator: step.operator,
-            reads: step.input,
+            reads: step.inputs.join(', '),
             writes: step.output,
             bands: bands.length,
             filterTiles: tiles.length,

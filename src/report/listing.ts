@@ -21,14 +21,14 @@ export function programListing(program: Program): string {
   return lines.map((line) => `${line}\n`).join('');
 }
 
-function stepHeading({ steps, layout }: Program, index: number): string[] {
+function stepHeading({ steps, layout, values }: Program, index: number): string[] {
   const { step } = steps[index]!;
   const fused = step.layers.flatMap((layer) => [layer.node.name, ...layer.merged.map((node) => node.name)]);
   const map = (name: string, shape: readonly number[]): string =>
-    `${name} ${shape.join(' x ')} at 0x${layout.maps.get(name)!.toString(16)} (${product(shape)} bytes)`;
+    `${name} ${shape.join(' x ')} at 0x${layout.maps.get(name)!.toString(16)} (${product(shape) * values.elementBytes} bytes)`;
   return [
     `; step ${step.name}: ${fused.join(', ')}`,
-    `;   reads ${map(step.input, step.inputShape)}`,
+    ...step.inputs.map((input) => `;   reads ${map(input, step.inputShape)}`),
     `;   writes ${map(step.output, step.outputShape)}`,
   ];
 }

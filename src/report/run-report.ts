@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { sum } from '../core/integers.ts';
 import type { Shape } from '../graph/graph.ts';
+import type { IntegerValues } from '../graph/op.ts';
 import type { BufferStatistics } from '../hw/buffers/buffers.ts';
 import { type MachineConfig, totalBufferBytes } from '../hw/machine/config.ts';
 import {
@@ -12,7 +13,7 @@ import {
 } from '../hw/machine/machine.ts';
 import type { LayeredNetwork } from '../quant/layers.ts';
 import type { Program } from '../schedule/program.ts';
-import type { Step } from '../schedule/steps.ts';
+import { ratioOf, type Step } from '../schedule/steps.ts';
 
 export const reportSchemaVersion = 1;
 
@@ -80,6 +81,7 @@ export const runReportSchema = z.strictObject({
     stalls,
     peakFeatureMapBytes: count.describe('Most bytes of feature maps alive in DRAM at any step'),
     commands: count.describe('Commands of the program'),
+    accumulatorOverflows: count.describe('Additions that left the accumulator; full mode only'),
     dram: z.strictObject({
       ...traffic.shape,
       rowHits: count.describe('0 for an ideal DRAM, which has no rows'),
@@ -124,7 +126,8 @@ export interface ReportSubject {
   readonly mode: 'full' | 'timing';
   readonly program: Program;
   readonly result: MachineResult;
-  readonly tensors: ReadonlyMap<string, Int8Array>;
+  readonly tensors: ReadonlyMap<string, IntegerValues>;
+  readonly overflows: number;
 }
 
 export async function runReport(subject: ReportSubject, weightSource: string): Promise<RunReport> {
@@ -158,6 +161,7 @@ export async function runReport(subject: ReportSubject, weightSource: string): P
       stalls: totalStalls(result.steps),
       peakFeatureMapBytes: program.peakFeatureMapBytes,
       commands: program.commands.length,
+      accumulatorOverflows: subject.overflows,
       dram: { ...trafficReport(total), ...result.dram },
       sram: Object.fromEntries(
         Object.entries(result.sram).map(([name, { reads, writes, bytes }]: [string, BufferStatistics]) => [
@@ -222,14 +226,17 @@ function totalStalls(steps: readonly StepResult[]): RunReport['totals']['stalls'
 }
 
 function placementOfVirtualMaps(program: Program): RunReport['virtualFeatureMaps'] {
-  if (program.steps.some(({ step }) => step.layers[0]!.work.stage === 'crossChannel')) return 'stored';
-  return program.steps.some(({ step }) => step.ratio > 1) ? 'on chip' : 'none';
+  if (program.steps.some(({ step }) => step.outputKind === 'virtualFeatureMaps')) return 'stored';
+  const isReduced = ({ step }: Program['steps'][number]) =>
+    ratioOf(step) > 1 && step.requantised !== undefined;
+  return program.steps.some(isReduced) ? 'on chip' : 'none';
 }
 
 function conventions(program: Program): string[] {
   const lines = [
     'Bytes are payload: what a transaction carries, not what a burst could.',
-    'Each filter has a 12-byte record (bias, two multipliers, shift), counted as weights.',
+    `Each filter has a ${program.values.recordBytes}-byte record (bias, two multipliers, shift), counted as weights.`,
+    `A value of a feature map takes ${program.values.elementBytes} byte${program.values.elementBytes > 1 ? 's' : ''}, a weight ${program.values.weightBytes}; narrower ones are not packed.`,
     'Rows of the halo between bands are read again and counted again.',
     'The program itself is held on chip; fetching it is not counted.',
   ];
@@ -242,9 +249,9 @@ function conventions(program: Program): string[] {
 }
 
 async function outputReports(subject: ReportSubject): Promise<RunReport['outputs']> {
-  const { network, tensors } = subject;
+  const { network, program, tensors } = subject;
   const reports: RunReport['outputs'] = [];
-  for (const name of network.graph.outputs) {
+  for (const name of program.outputs) {
     const tensor = tensors.get(name);
     if (tensor === undefined) continue;
     const shape: Shape = network.graph.nodes.find((node) => node.name === name)!.outputShape;
@@ -253,8 +260,9 @@ async function outputReports(subject: ReportSubject): Promise<RunReport['outputs
   return reports;
 }
 
-async function sha256(tensor: Int8Array): Promise<string> {
-  const bytes = new Uint8Array(tensor);
+async function sha256(tensor: IntegerValues): Promise<string> {
+  // A copy: the digest wants a buffer of its own.
+  const bytes = Uint8Array.from(new Uint8Array(tensor.buffer, tensor.byteOffset, tensor.byteLength));
   const digest = await crypto.subtle.digest('SHA-256', bytes);
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -56,6 +56,7 @@ function totalsTable(report: RunReport, style: Style): string {
     ...runFigures(report),
     ['DRAM transactions', grouped(transactions)],
     ['commands', grouped(totals.commands)],
+    ['accumulator overflows', grouped(totals.accumulatorOverflows)],
   ];
   if (rowHits + activates + refreshes > 0) {
     rows.push(

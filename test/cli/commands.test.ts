@@ -247,14 +247,23 @@ describe('inspect', () => {
 describe('detect', () => {
   const photograph = sharedFile('images/astronaut.png');
   const weights = sharedFile('models/tiny-face-detector/tiny_face_detector_model-weights_manifest.json');
-  const argv = ['detect', '--model', projectFile('models/tiny-face-detector.yaml'), '--hw', edge256];
+  const detect = (machine: string) => [
+    'detect',
+    '--model',
+    projectFile('models/tiny-face-detector.yaml'),
+    '--hw',
+    projectFile(`hw-configs/${machine}.yaml`),
+  ];
 
-  it.skipIf(!sharedIsHere)(
-    'finds the face (skipped where ../shared with trained weights is absent)',
-    async () => {
-      const out = scratch('faces.png');
+  it.skipIf(!sharedIsHere).each([
+    ['multipliers', 'edge-256'],
+    ['shifts', 'edge-64'],
+  ])(
+    'finds the face, requantised by %s (skipped where ../shared with trained weights is absent)',
+    async (form, machine) => {
+      const out = scratch(`faces-${form}.png`);
       const text = await succeed(
-        ...argv,
+        ...detect(machine),
         '--weights',
         weights,
         '--input',
@@ -277,7 +286,7 @@ describe('detect', () => {
       expect([after.width, after.height]).toEqual([before.width, before.height]);
       expect(after.data).not.toEqual(before.data);
       expect(
-        await succeed(...argv, '--weights', weights, '--input', photograph, '--threshold', '1'),
+        await succeed(...detect(machine), '--weights', weights, '--input', photograph, '--threshold', '1'),
       ).toContain('nothing detected');
     },
   );

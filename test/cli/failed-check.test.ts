@@ -3,12 +3,14 @@ import { expect, it, vi } from 'vitest';
 import { condensim, edge256, example } from './command-line.ts';
 
 vi.mock('../../src/quant/integer-executor.ts', async (original) => {
-  const { runInteger } = await original<typeof import('../../src/quant/integer-executor.ts')>();
+  const module = await original<typeof import('../../src/quant/integer-executor.ts')>();
+  const { runInteger } = module;
   return {
+    ...module,
     runInteger(...run: Parameters<typeof runInteger>) {
-      const tensors = runInteger(...run);
-      tensors.get('pool1')![7]! ^= 1;
-      return tensors;
+      const result = runInteger(...run);
+      result.tensors.get('pool1')![7]! ^= 1;
+      return result;
     },
   };
 });

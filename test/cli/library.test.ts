@@ -5,6 +5,7 @@ import {
   InputError,
   loadInput,
   loadNetwork,
+  numbersOn,
   quantiseNetwork,
   readMachineFile,
   readModel,
@@ -17,7 +18,7 @@ it('does what the command line does', async () => {
   const machine = readMachineFile(edge256);
   const loaded = loadNetwork(example, { seed: 3 });
   const input = loadInput(loaded.graph, undefined, 3);
-  const quantised = await quantiseNetwork(loaded, [input], machine.postProcessing.requantise);
+  const quantised = await quantiseNetwork(loaded, [input], { numbers: numbersOn(machine) });
   const { network } = loaded;
   const data = { quantised, input: input.values };
   const reports = [];
