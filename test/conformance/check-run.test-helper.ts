@@ -1,19 +1,31 @@
 /** What must hold for every run of every program on every machine. */
 import { expect } from 'vitest';
+import { accumulate } from '../../src/core/fixed-point.ts';
 import { sum } from '../../src/core/integers.ts';
+import type { IntegerValues } from '../../src/graph/op.ts';
 import type { MachineConfig } from '../../src/hw/machine/config.ts';
 import type { MachineResult } from '../../src/hw/machine/machine.ts';
+import type { IntegerRun } from '../../src/quant/integer-executor.ts';
+import { KernelExecutor } from '../../src/quant/kernel-executor.ts';
+import type {
+  NumberOptions,
+  QuantisedLayer,
+  QuantisedNetwork,
+  QuantisedTensor,
+} from '../../src/quant/quantised.ts';
 import { closedFormTraffic } from '../../src/schedule/closed-form.ts';
+import { convolvedRowsFor } from '../../src/schedule/geometry.ts';
 import type { Program } from '../../src/schedule/program.ts';
 import type { ProgramRun } from '../../src/schedule/run.ts';
+import { tilingSizes } from '../../src/schedule/tiling.ts';
 
 /** Every tensor the machine wrote, and at least the network's outputs, as the integer executor makes them. */
 export function expectTensors(
   run: ProgramRun,
   program: Program,
-  reference: ReadonlyMap<string, Int8Array>,
+  reference: ReadonlyMap<string, IntegerValues>,
 ): void {
-  for (const output of program.graph.outputs) expect(run.tensors.has(output), `${output} written`).toBe(true);
+  for (const output of program.outputs) expect(run.tensors.has(output), `${output} written`).toBe(true);
   for (const { step } of program.steps) {
     if (step.output.endsWith('/virtual')) continue;
     const tensor = run.tensors.get(step.output);
@@ -25,8 +37,106 @@ export function expectTensors(
   }
 }
 
+/** The kernels on whole maps, without a machine: every layer's tensor and the overflows of the integer executor. */
+export async function expectKernelsAgree(
+  quantised: QuantisedNetwork,
+  input: IntegerValues,
+  reference: IntegerRun,
+): Promise<void> {
+  const executor = await KernelExecutor.load(quantised);
+  const { tensors, overflows } = executor.run(input, () => true);
+  expect(overflows).toBe(reference.overflows);
+  for (const [name, expected] of reference.tensors) {
+    const differs = firstDifference(tensors.get(name)!, expected);
+    if (differs !== undefined) expect.fail(`${name} of the kernel executor differs ${differs}`);
+  }
+}
+
+/**
+ * How often the machine's sums leave the accumulator. Tiles of overlapping pools compute the rows they share again, and
+ * rows that no pooling window needs are left out: then the reference's count is taken apart row by row.
+ */
+export function expectedOverflows(
+  program: Program,
+  quantised: QuantisedNetwork,
+  input: IntegerValues,
+  reference: IntegerRun,
+): number {
+  const byLayer = new Map(quantised.layers.map((layer) => [layer.layer, layer]));
+  const watched = program.steps.flatMap(({ step, tiling }) => {
+    const layer = step.convolution && byLayer.get(step.requantised!);
+    if (layer?.mayOverflow !== true) return [];
+    const times = new Array<number>(step.convolvedShape[1]).fill(0);
+    for (const band of tilingSizes(step, tiling, program.values).bands) {
+      for (let first = band.first; first < band.end; first += tiling.tileRows) {
+        const rows = convolvedRowsFor(step, { first, end: Math.min(band.end, first + tiling.tileRows) });
+        for (let row = rows.first; row < rows.end; row++) times[row]! += 1;
+      }
+    }
+    return [{ layer, times }];
+  });
+  if (watched.every(({ times }) => times.every((count) => count === 1))) {
+    return reference.overflows;
+  }
+  let once = 0;
+  let overflows = 0;
+  for (const { layer, times } of watched) {
+    const name = layer.layer.inputs[0]!;
+    const tensor = quantised.tensors.get(name)!;
+    const byRow = rowOverflows(layer, tensor, reference.tensors.get(name) ?? input, quantised.numbers);
+    once += sum(byRow);
+    overflows += sum(byRow.map((count, row) => count * times[row]!));
+  }
+  expect(once).toBe(reference.overflows);
+  return overflows;
+}
+
+/** Overflows of an array layer, by output row. */
+function rowOverflows(
+  { layer, weights, channels }: QuantisedLayer,
+  { shape, zeroPoint }: QuantisedTensor,
+  data: IntegerValues,
+  { accumulator }: NumberOptions,
+): number[] {
+  const { work } = layer;
+  if (work.stage !== 'array') throw new Error(`${layer.name} is no array layer`);
+  const { groups, filters, kernel, stride, dilation, padding } = work.convolution;
+  const [inChannels, inRows, inColumns] = shape;
+  const [, rows, columns] = layer.outputShape;
+  const groupChannels = inChannels / groups;
+  const counts = new Array<number>(rows).fill(0);
+  for (let y = 0; y < rows; y++) {
+    const overflows = { count: 0 };
+    for (let f = 0; f < filters; f++) {
+      const firstChannel = Math.floor(f / (filters / groups)) * groupChannels;
+      for (let x = 0; x < columns; x++) {
+        let total = 0;
+        for (let c = 0; c < groupChannels; c++) {
+          for (let ky = 0; ky < kernel[0]; ky++) {
+            const row = y * stride[0] - padding.top + ky * dilation[0];
+            if (row < 0 || row >= inRows) continue;
+            for (let kx = 0; kx < kernel[1]; kx++) {
+              const column = x * stride[1] - padding.left + kx * dilation[1];
+              if (column < 0 || column >= inColumns) continue;
+              const value = data[((firstChannel + c) * inRows + row) * inColumns + column]! - zeroPoint;
+              const weight = weights![((f * groupChannels + c) * kernel[0] + ky) * kernel[1] + kx]!;
+              total = accumulate(total, value * weight, accumulator, overflows);
+            }
+          }
+        }
+        accumulate(total, channels![f]!.bias, accumulator, overflows);
+      }
+    }
+    counts[y] = overflows.count;
+  }
+  return counts;
+}
+
 /** Where two tensors differ, in words; a loop, because matchers are slow on large arrays. */
-export function firstDifference(actual: Int8Array, expected: Int8Array): string | undefined {
+export function firstDifference(actual: IntegerValues, expected: IntegerValues): string | undefined {
+  if (actual.constructor !== expected.constructor) {
+    return `in type: ${actual.constructor.name}, expected ${expected.constructor.name}`;
+  }
   if (actual.length !== expected.length) return `in length: ${actual.length}, expected ${expected.length}`;
   for (let i = 0; i < actual.length; i++) {
     if (actual[i] !== expected[i]) return `at ${i}: ${actual[i]}, expected ${expected[i]}`;
@@ -39,7 +149,7 @@ export function expectTraffic(result: MachineResult, program: Program): void {
   expect(result.steps.length).toBe(program.steps.length);
   program.steps.forEach((tiled, index) => {
     const { readBytes, writeBytes, byKind } = result.steps[index]!.dram;
-    const { weightBytes, inputBytes, outputBytes } = closedFormTraffic(tiled);
+    const { weightBytes, inputBytes, outputBytes } = closedFormTraffic(tiled, program.values);
     const expected = {
       weights: weightBytes,
       inputFeatureMaps: 0,

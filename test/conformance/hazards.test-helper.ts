@@ -2,12 +2,9 @@
  * Places in buffers that two units used at once though one of them wrote. The data path reads a tile's operands when
  * the array starts, so a load that overwrites them while the tile runs would not change a byte: times tell.
  */
-import {
-  type Command,
-  type CommandOf,
-  parameterRecordBytes,
-  type TransferCommand,
-} from '../../src/hw/isa/formats.ts';
+import { bufferNames, type Command, type CommandOf, type TransferCommand } from '../../src/hw/isa/formats.ts';
+import type { MachineConfig } from '../../src/hw/machine/config.ts';
+import { operandRecordBytes, parameterRecordBytes } from '../../src/hw/requantise/parameters.ts';
 import type { Observer } from '../../src/sim/trace.ts';
 
 /** Bytes [from, to) of a buffer during cycles [start, end). */
@@ -22,40 +19,59 @@ interface Use {
 type Slices = Map<string, { index: number; start: number; end: number }[]>;
 
 /** Watches a run of `commands`; ask `find` when it is over. */
-export function hazardWatch(commands: readonly Command[]): { observer: Observer; find: () => string[] } {
+export function hazardWatch(
+  commands: readonly Command[],
+  machine: MachineConfig,
+): { observer: Observer; find: () => string[] } {
   const slices: Slices = new Map(['array', 'postProcessing', 'load', 'store'].map((unit) => [unit, []]));
   return {
     observer: { slice: (unit, index, start, end) => void slices.get(unit)!.push({ index, start, end }) },
-    find: () => findHazards(commands, slices),
+    find: () => findHazards(commands, parameterRecordBytes(machine), slices),
   };
 }
 
-function findHazards(commands: readonly Command[], slices: Slices): string[] {
-  const reads: Use[][] = [[], [], []];
+/** Buffers that tiles read. */
+const readBuffers = ['feature', 'weight', 'parameter', 'table'] as const;
+
+function findHazards(commands: readonly Command[], recordBytes: number, slices: Slices): string[] {
+  const reads: Record<(typeof readBuffers)[number], Use[]> = {
+    feature: [],
+    weight: [],
+    parameter: [],
+    table: [],
+  };
   const written: Use[] = [];
   const postEnds = new Map(slices.get('postProcessing')!.map(({ index, end }) => [index, end]));
   const array = slices.get('array')!;
   array.forEach(({ index, start, end }, nth) => {
     const tile = commands[index] as CommandOf<'compute'>;
     const planes = tile.stream === 1 ? tile.filters : tile.groups * tile.channels;
-    const from = tile.featureAddress;
-    const to = from + (planes - 1) * tile.planePitch + (tile.rows - 1) * tile.rowPitch + tile.columns;
-    reads[0]!.push({ index, from, to, start, end });
+    const bytesOfMap =
+      (planes - 1) * tile.planePitch + (tile.rows - 1) * tile.rowPitch + tile.columns * tile.elementBytes;
+    for (let operand = 0; operand < Math.max(1, tile.operands); operand++) {
+      const from = tile.featureAddress + operand * tile.operandPitch;
+      reads.feature.push({ index, from, to: from + bytesOfMap, start, end });
+    }
     if (tile.stream === 0) {
-      const bytes = tile.groups * tile.channels * tile.kernelRows * tile.kernelColumns * tile.filters;
-      reads[1]!.push({ index, from: tile.weightAddress, to: tile.weightAddress + bytes, start, end });
+      const taps = tile.kernelRows * tile.kernelColumns;
+      const bytes = tile.groups * tile.channels * taps * tile.filters * tile.weightBytes;
+      reads.weight.push({ index, from: tile.weightAddress, to: tile.weightAddress + bytes, start, end });
     }
     const post = commands[index - 1];
     const postEnd = postEnds.get(index);
     if (post?.op !== 'postProcess' || postEnd === undefined) return;
     const filters = tile.groups * tile.filters;
+    // Its last column has left the chain when the next tile hands over its last fold.
+    const drained = Math.min(postEnd, array[nth + 1]?.end ?? postEnd);
     if (post.requantise === 1) {
-      // Its last column has left the chain when the next tile hands over its last fold.
-      const drained = Math.min(postEnd, array[nth + 1]?.end ?? postEnd);
-      const last = post.parameterAddress + filters * parameterRecordBytes;
-      reads[2]!.push({ index, from: post.parameterAddress, to: last, start, end: drained });
+      const last = post.parameterAddress + tile.operands * operandRecordBytes + filters * recordBytes;
+      reads.parameter.push({ index, from: post.parameterAddress, to: last, start, end: drained });
     }
-    const bytes = (filters / post.ratio) * post.outRows * post.outColumns;
+    if (post.lookup === 1) {
+      const last = (post.high - post.low + 1) * tile.elementBytes;
+      reads.table.push({ index, from: 0, to: last, start, end: drained });
+    }
+    const bytes = (filters / post.ratio) * post.outRows * post.outColumns * tile.elementBytes;
     written.push({ index, from: post.outputAddress, to: post.outputAddress + bytes, start, end: postEnd });
   });
 
@@ -71,8 +87,8 @@ function findHazards(commands: readonly Command[], slices: Slices): string[] {
       return [{ index, from: command.bufferAddress, to, start, end }];
     });
   return [
-    ...reads.flatMap((uses, buffer) =>
-      meetings(transfers('load', buffer), uses, 'overwrites what is read by'),
+    ...readBuffers.flatMap((buffer) =>
+      meetings(transfers('load', bufferNames.indexOf(buffer)), reads[buffer], 'overwrites what is read by'),
     ),
     ...meetings(transfers('store'), written, 'reads what is written by'),
   ];

@@ -1,6 +1,12 @@
-/** Random machines: odd arrays, buffers far too small for comfort, memories from absurdly slow to absurdly fast. */
+/**
+ * Random machines: odd arrays, buffers far too small for comfort, memories from absurdly slow to absurdly fast; and
+ * random number formats, with a datapath that takes them.
+ */
 import fc from 'fast-check';
+import { containerBytes, roundings } from '../../src/core/fixed-point.ts';
+import { clamp } from '../../src/core/integers.ts';
 import type { MachineConfig } from '../../src/hw/machine/config.ts';
+import type { NumberOptions } from '../../src/quant/quantised.ts';
 
 const between = (min: number, max: number) => fc.integer({ min, max });
 /** Evenly spread over powers of two, with any value in between. */
@@ -18,7 +24,52 @@ export const dramOf: fc.Arbitrary<MachineConfig['dram']> = fc.record({
   capacityMiB: fc.constant(16),
 });
 
-export const randomMachine: fc.Arbitrary<MachineConfig> = fc.noBias(
+/** A machine and the numbers of a network that it takes. */
+export interface Design {
+  readonly machine: MachineConfig;
+  readonly numbers: NumberOptions;
+}
+
+/** Half of them plain int8; the others anything that may be. */
+const randomNumbers: fc.Arbitrary<NumberOptions> = fc
+  .record({
+    isPlain: fc.nat(9).map((n) => n < 3),
+    bits: fc.constantFrom(8, 8, 8, 16, 16, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15),
+    signed: fc.boolean(),
+    symmetric: fc.boolean(),
+    weightBits: fc.constantFrom(8, 8, 8, 8, 8, 16, 16, 16, 1, 1, 2, 3, 4, 5, 6, 7),
+    weightScales: fc.constantFrom('per channel' as const, 'per tensor' as const),
+    form: fc.constantFrom('shift' as const, 'multiplier' as const),
+    multiplierBits: fc.oneof(fc.constant(16), between(8, 16), between(17, 32)),
+    rounding: fc.constantFrom(...roundings),
+    accumulator: fc.constantFrom('plain', 'plain', 'wide', 'narrow', 'narrow', 'tiny'),
+    accumulatorBits: fc.nat(15),
+    overflow: fc.constantFrom('saturate' as const, 'wrap' as const),
+  })
+  .map((random): NumberOptions => {
+    const { isPlain, bits, signed, symmetric, weightBits, weightScales, form, rounding, overflow } = random;
+    const activations = isPlain ? { bits: 8, signed: true, symmetric: true } : { bits, signed, symmetric };
+    const weight = isPlain ? 8 : weightBits;
+    // So narrow that a few products leave it, or that one does.
+    const productBits = activations.bits + weight;
+    const accumulatorBits = {
+      plain: 32,
+      wide: 33 + random.accumulatorBits,
+      narrow: clamp(productBits + (random.accumulatorBits % 6), 8, 48),
+      tiny: clamp(productBits - (random.accumulatorBits % 4), 8, 48),
+    }[isPlain ? 'plain' : random.accumulator]!;
+    return {
+      activations,
+      weightBits: weight,
+      weightScales,
+      form,
+      multiplierBits: Math.min(isPlain ? 16 : random.multiplierBits, 64 - accumulatorBits),
+      rounding,
+      accumulator: { bits: accumulatorBits, overflow },
+    };
+  });
+
+const randomHardware: fc.Arbitrary<MachineConfig> = fc.noBias(
   fc
     .record({
       rows: side,
@@ -26,21 +77,21 @@ export const randomMachine: fc.Arbitrary<MachineConfig> = fc.noBias(
       moreBanks: fc.oneof(fc.constant(0), fc.nat(12)),
       clockMHz: fc.constantFrom(1, 100, 400, 997, 2000),
       bytes: fc.record({
-        feature: sized(64, 16384),
-        weight: sized(48, 8192),
-        parameter: sized(48, 1024),
+        feature: sized(96, 16384),
+        weight: sized(96, 8192),
+        parameter: sized(96, 1024),
         accumulator: sized(128, 8192),
-        pool: sized(32, 1024),
-        output: sized(32, 4096),
+        pool: sized(64, 2048),
+        output: sized(64, 4096),
       }),
-      form: fc.constantFrom('shift' as const, 'multiplier' as const),
+      mean: fc.nat(3).map((n) => n > 0),
       maximumRatio: fc.option(fc.constantFrom(2, 4, 16), { freq: 3 }),
       maximumWindow: between(4, 8),
       depths: fc.tuple(between(1, 16), between(1, 32)),
       burstBytes: fc.constantFrom(16, 32, 64, 128, 256),
       outstanding: fc.tuple(fc.oneof(between(1, 4), between(1, 64)), fc.oneof(between(1, 4), between(1, 64))),
       descriptorCycles: fc.nat(10),
-      queueDepth: between(4, 32),
+      queueDepth: fc.oneof(fc.constant(4), between(4, 32)),
       startCycles: between(0, 10),
       dram: dramOf,
     })
@@ -52,9 +103,10 @@ export const randomMachine: fc.Arbitrary<MachineConfig> = fc.noBias(
         rows: random.rows,
         columns: random.columns,
         dataflow: 'output-stationary' as const,
-        activationBits: 8 as const,
-        weightBits: 8 as const,
-        accumulatorBits: 32 as const,
+        activationBits: 8,
+        weightBits: 8,
+        accumulatorBits: 32,
+        accumulatorOverflow: 'saturate' as const,
         pipelineDepth: random.depths[0],
       },
       buffers: {
@@ -66,9 +118,15 @@ export const randomMachine: fc.Arbitrary<MachineConfig> = fc.noBias(
         output: { bytes: random.bytes.output },
       },
       postProcessing: {
-        requantise: random.form,
+        requantise: {
+          form: 'shift' as const,
+          multiplierBits: 16,
+          rounding: 'half-even' as const,
+          lookupTable: null,
+        },
         pipelineDepth: random.depths[1],
-        crossChannelPool: random.maximumRatio === null ? null : { maximumRatio: random.maximumRatio },
+        crossChannelPool:
+          random.maximumRatio === null ? null : { maximumRatio: random.maximumRatio, mean: random.mean },
         spatialPool: { maximumWindow: random.maximumWindow },
       },
       dma: {
@@ -81,3 +139,43 @@ export const randomMachine: fc.Arbitrary<MachineConfig> = fc.noBias(
       dram: random.dram,
     })),
 );
+
+/** `spare`: whether the machine could take wider numbers; `table`: of 8, how its table compares with what is needed. */
+export const randomDesign: fc.Arbitrary<Design> = fc.noBias(
+  fc
+    .record({ hardware: randomHardware, numbers: randomNumbers, spare: fc.boolean(), table: fc.nat(7) })
+    .map(({ hardware, numbers, spare, table }) => ({
+      machine: withDatapath(hardware, numbers, spare, table),
+      numbers,
+    })),
+);
+
+/** The machine with a datapath for these numbers. */
+function withDatapath(
+  machine: MachineConfig,
+  numbers: NumberOptions,
+  spare: boolean,
+  table: number,
+): MachineConfig {
+  const { activations, weightBits, accumulator, form, multiplierBits, rounding } = numbers;
+  const tableBytes = 2 ** activations.bits * containerBytes(activations.bits);
+  return {
+    ...machine,
+    peArray: {
+      ...machine.peArray,
+      activationBits: spare ? 16 : activations.bits,
+      weightBits: spare ? 16 : weightBits,
+      accumulatorBits: accumulator.bits,
+      accumulatorOverflow: accumulator.overflow,
+    },
+    postProcessing: {
+      ...machine.postProcessing,
+      requantise: {
+        form,
+        multiplierBits,
+        rounding,
+        lookupTable: table === 0 ? null : { bytes: table === 1 ? 16 : Math.max(16, tableBytes) },
+      },
+    },
+  };
+}

@@ -4,23 +4,44 @@
  */
 import fc from 'fast-check';
 import { InputError } from '../../src/core/diagnostics.ts';
-import type { ChannelRequantisation } from '../../src/core/fixed-point.ts';
+import { formatRange, type IntegerFormat } from '../../src/core/fixed-point.ts';
 import { product } from '../../src/core/integers.ts';
 import { randomStream } from '../../src/core/random.ts';
 import { buildGraph, type NodeDescription } from '../../src/graph/build.ts';
 import type { Graph, Shape } from '../../src/graph/graph.ts';
-import type { RequantisableActivation } from '../../src/graph/op.ts';
+import type { IntegerValues, ParameterSpec } from '../../src/graph/op.ts';
 import { findOperator } from '../../src/ops/index.ts';
-import type { Layer, LayeredNetwork } from '../../src/quant/layers.ts';
-import type { QuantisedLayer, QuantisedNetwork, RequantisationForm } from '../../src/quant/quantised.ts';
+import type { LayeredNetwork } from '../../src/quant/layers.ts';
+import { quantise } from '../../src/quant/quantise.ts';
+import type {
+  NumberOptions,
+  QuantisedLayer,
+  QuantisedNetwork,
+  QuantisedTensor,
+} from '../../src/quant/quantised.ts';
+import { makeValues } from '../../src/quant/values.ts';
+import { mayOverflow } from '../../src/quant/weights.ts';
 
 export interface NetworkRecipe {
   readonly shape: Shape;
   readonly layers: readonly LayerRecipe[];
+  /** A node for the host behind the last one. */
+  readonly softmax: boolean;
 }
 
 interface LayerRecipe {
-  readonly op: 'convolution' | 'crossChannelPool' | 'maxPool' | 'averagePool' | 'activation';
+  readonly op:
+    | 'convolution'
+    | 'crossChannelPool'
+    | 'maxPool'
+    | 'averagePool'
+    | 'activation'
+    | 'add'
+    | 'concat'
+    | 'upsampleNearest'
+    | 'spaceToDepth'
+    | 'fullyConnected'
+    | 'globalAveragePool';
   readonly filters: number;
   readonly kernel: readonly [number, number];
   readonly stride: readonly [number, number];
@@ -30,7 +51,13 @@ interface LayerRecipe {
   readonly groups: number;
   readonly batchNormalization: boolean;
   readonly activation: 'none' | 'relu' | 'leakyRelu' | 'clippedRelu';
+  /** Behind it. */
+  readonly table: 'none' | 'sigmoid' | 'tanh' | 'hardSwish' | 'silu';
   readonly ratio: number;
+  readonly mean: boolean;
+  /** Maps that are summed or put side by side, besides the last. */
+  readonly others: readonly number[];
+  readonly factor: readonly [number, number];
   readonly ceil: boolean;
   readonly countIncludesPadding: boolean;
   /** Reads an earlier tensor instead of the last one. */
@@ -53,6 +80,12 @@ const layerRecipe: fc.Arbitrary<LayerRecipe> = fc.record({
     'maxPool',
     'averagePool',
     'activation',
+    'add',
+    'concat',
+    'upsampleNearest',
+    'spaceToDepth',
+    'fullyConnected',
+    'globalAveragePool',
   ),
   filters: between(1, 40),
   kernel: fc.oneof(pair(5), fc.constantFrom([1, 1] as const, [3, 3] as const)),
@@ -65,6 +98,13 @@ const layerRecipe: fc.Arbitrary<LayerRecipe> = fc.record({
   groups: fc.oneof(fc.constant(0), fc.constant(0), fc.nat(15)),
   batchNormalization: fc.boolean(),
   activation: fc.constantFrom('none', 'relu', 'leakyRelu', 'clippedRelu'),
+  table: fc.constantFrom('none', 'none', 'none', 'none', 'none', 'sigmoid', 'tanh', 'hardSwish', 'silu'),
+  mean: fc.boolean(),
+  others: fc.oneof(
+    { weight: 9, arbitrary: fc.array(fc.nat(31), { minLength: 1, maxLength: 2 }) },
+    { weight: 1, arbitrary: fc.array(fc.nat(31), { minLength: 3, maxLength: 7 }) },
+  ),
+  factor: fc.oneof(pair(3), fc.constant([2, 2] as const)),
   ratio: fc.constantFrom(2, 2, 3, 4, 1),
   ceil: fc.boolean(),
   countIncludesPadding: fc.boolean(),
@@ -79,8 +119,14 @@ const pipeRecipe = fc
     const isOutput = false;
     const branch = undefined;
     const pipe: LayerRecipe[] = [
-      { ...convolution, op: 'convolution', isOutput },
-      { ...reduction, op: 'crossChannelPool', branch, isOutput: reduction.isOutput && left === 2 },
+      { ...convolution, op: convolution.isOutput ? 'add' : 'convolution', isOutput },
+      {
+        ...reduction,
+        op: 'crossChannelPool',
+        ratio: Math.max(2, reduction.ratio),
+        branch,
+        isOutput: reduction.isOutput && left === 2,
+      },
       { ...pool, op: pool.countIncludesPadding ? 'averagePool' : 'maxPool', branch },
     ];
     return pipe.filter((_, index) => index === 0 || index !== left);
@@ -102,13 +148,16 @@ export const networkRecipe: fc.Arbitrary<NetworkRecipe> = fc.noBias(
         },
       )
       .map((parts) => parts.flat()),
+    softmax: oftenFalse,
   }),
 );
 
 /** What a graph may cost the plain executor, in multiply-accumulates. */
-const MOST_MACS = 3_000_000;
+const MOST_MACS = 1_500_000;
+/** Rows and columns that upsampling may make. */
+const MOST_SIDE = 100;
 
-export function buildNetwork({ shape, layers }: NetworkRecipe): Graph {
+export function buildNetwork({ shape, layers, softmax }: NetworkRecipe): Graph {
   const nodes: NodeDescription[] = [];
   const flagged = new Set<string>();
   // Tensors that a branch may read: not those in front of a batch norm, which would then have nothing to fold into.
@@ -128,13 +177,14 @@ export function buildNetwork({ shape, layers }: NetworkRecipe): Graph {
     });
   };
   /** Adds a node if it fits. */
-  const add = (op: string, attributes: object, input: string): string | undefined => {
+  const add = (op: string, attributes: object, ...inputs: readonly string[]): string | undefined => {
     const name = `${op}${nodes.length}`;
-    const node: NodeDescription = { name, op: findOperator(op)!, attributes, inputs: [input] };
+    const node: NodeDescription = { name, op: findOperator(op)!, attributes, inputs };
     try {
       const made = graphOf([...nodes, node]).nodes.at(-1)!;
       const cost = made.op.macs?.(made.attributes, made.inputShapes, made.outputShape) ?? 0;
       if (macs + cost > MOST_MACS || product(made.outputShape) > 20_000) return undefined;
+      if (Math.max(made.outputShape[1], made.outputShape[2]) > MOST_SIDE) return undefined;
       macs += cost;
     } catch (error) {
       if (error instanceof InputError) return undefined;
@@ -143,12 +193,26 @@ export function buildNetwork({ shape, layers }: NetworkRecipe): Graph {
     nodes.push(node);
     return name;
   };
-  const channelsOf = (tensor: string): number =>
-    tensor === 'image' ? shape[0] : graphOf(nodes).nodes.find((node) => node.name === tensor)!.outputShape[0];
+  const shapeOf = (tensor: string): Shape =>
+    tensor === 'image' ? shape : graphOf(nodes).nodes.find((node) => node.name === tensor)!.outputShape;
+  /** `input` and, for each number, another map that fits beside it: an earlier one, or one made for the purpose. */
+  const together = (input: string, others: readonly number[], fits: (map: Shape) => boolean): string[] => {
+    const inputs = [input];
+    for (const other of others) {
+      const possible = readable.filter((tensor) => fits(shapeOf(tensor)));
+      let found = possible[other % possible.length]!;
+      if (found === input && other > 3) {
+        found = add('convolution', { filters: shapeOf(input)[0], kernel: 1 }, input) ?? found;
+        if (found !== input) readable.push(found);
+      }
+      inputs.push(found);
+    }
+    return inputs;
+  };
 
   layers.forEach((recipe, index) => {
     const input = recipe.branch === undefined ? last : readable[recipe.branch % readable.length]!;
-    const channels = channelsOf(input);
+    const [channels, rows, columns] = shapeOf(input);
     let made: string | undefined;
     switch (recipe.op) {
       case 'convolution': {
@@ -161,16 +225,49 @@ export function buildNetwork({ shape, layers }: NetworkRecipe): Graph {
           if (!recipe.batchNormalization && recipe.isOutput) flagged.add(made);
           made = add(recipe.activation, {}, made)!;
         }
+        if (recipe.table !== 'none') made = add(recipe.table, {}, made)!;
         break;
       }
+      case 'add': {
+        const inputs = together(
+          input,
+          recipe.others,
+          (map) => map.join() === [channels, rows, columns].join(),
+        );
+        made = add('add', {}, ...inputs);
+        if (made !== undefined && recipe.activation !== 'none') made = add(recipe.activation, {}, made)!;
+        break;
+      }
+      case 'concat': {
+        const inputs = together(input, recipe.others, (map) => map[1] === rows && map[2] === columns);
+        made = add('concat', {}, ...inputs);
+        break;
+      }
+      case 'upsampleNearest':
+        made = add('upsampleNearest', { factor: recipe.factor }, input);
+        break;
+      case 'spaceToDepth': {
+        let block = Math.max(...recipe.factor);
+        while (rows % block !== 0 || columns % block !== 0) block--;
+        made = add('spaceToDepth', { block }, input);
+        break;
+      }
+      case 'fullyConnected':
+        made = add('fullyConnected', { units: recipe.filters, bias: recipe.ceil }, input);
+        if (made !== undefined && recipe.activation !== 'none') made = add(recipe.activation, {}, made)!;
+        break;
+      case 'globalAveragePool':
+        made = add('globalAveragePool', {}, input);
+        break;
       case 'crossChannelPool': {
         let { ratio } = recipe;
         while (channels % ratio !== 0) ratio--;
-        made = add('crossChannelPool', { ratio }, input);
+        made = add('crossChannelPool', { ratio, kind: recipe.mean ? 'mean' : 'maximum' }, input);
         break;
       }
       case 'activation':
-        made = add(recipe.activation === 'none' ? 'relu' : recipe.activation, {}, input);
+        if (recipe.activation !== 'none') made = add(recipe.activation, {}, input)!;
+        if (recipe.table !== 'none') made = add(recipe.table, {}, made ?? input)!;
         break;
       default: {
         const { kernel, stride, padding, ceil, countIncludesPadding } = recipe;
@@ -188,7 +285,8 @@ export function buildNetwork({ shape, layers }: NetworkRecipe): Graph {
     readable.push(made);
     if (recipe.isOutput) flagged.add(made);
   });
-  if (nodes.length === 0) add('convolution', { filters: 3, kernel: 1 }, 'image');
+  if (nodes.length === 0) last = add('convolution', { filters: 3, kernel: 1 }, 'image')!;
+  if (softmax && last !== 'image') add('softmax', {}, last);
   return graphOf(nodes);
 }
 
@@ -211,65 +309,77 @@ function lowestCommonMultiple(a: number, b: number): number {
   return multiple;
 }
 
-/** Random integers for every layer, such that outputs spread over the whole range and sometimes saturate. */
+/**
+ * A network quantised from random parameters and ranges, such that outputs spread over the whole range and sometimes
+ * saturate. In some layers what the quantiser never makes: ranges that are cut off below, biases that reach for the
+ * ends of the accumulator.
+ */
 export function randomIntegers(
   network: LayeredNetwork,
-  form: RequantisationForm,
+  numbers: NumberOptions,
   seed: number,
 ): QuantisedNetwork {
   const random = randomStream(seed);
   const below = (limit: number): number => random() % limit;
-  const { input } = network.graph;
-  const tensors = new Map(
-    [{ name: input.name, shape: input.shape }, ...network.layers.map(outputOf)].map(({ name, shape }) => [
-      name,
-      { name, shape, scale: 1, bits: 8 as const },
-    ]),
+  const { graph } = network;
+  const parameters = new Map(
+    graph.nodes.flatMap((node) => node.parameters.map((spec) => [spec.name, randomParameter(spec, below)])),
   );
-  const layers = network.layers.map((layer): QuantisedLayer => {
-    const { work } = layer;
-    if (work.stage === 'pool' || work.stage === 'crossChannel') return { layer, low: -128, high: 127 };
-    const high = work.activation.upper === undefined ? 127 : 20 + below(108);
-    const low = below(4) === 0 ? -1 - below(128) : -128;
-    const filters = layer.outputShape[0];
-    const products =
-      work.stage === 'activation'
-        ? 0
-        : (layer.inputShape[0] / work.convolution.groups) * product(work.convolution.kernel);
-    const channels = Array.from({ length: filters }, () =>
-      randomChannel(products, work.activation, form, below),
-    );
-    if (products === 0) return { layer, channels, low, high };
-    const weights = Int8Array.from({ length: filters * products }, () => below(255) - 127);
-    return { layer, weights, channels, low, high };
+  const ranges = new Map(
+    [graph.input, ...graph.nodes].map(({ name }) => {
+      const spread = 2 ** (below(5) - 2);
+      const low = below(6) === 0 ? 0 : -spread * (1 + below(8));
+      return [name, { low, high: spread * (1 + below(8)) }];
+    }),
+  );
+  const quantised = quantise(network, parameters, ranges, numbers);
+  const layers = quantised.layers.map((layer): QuantisedLayer => {
+    const { output, channels, weights } = layer;
+    const cuts = channels !== undefined && layer.table === undefined && below(5) === 0;
+    const low = cuts
+      ? output.low + below(Math.min(output.high, output.zeroPoint) - output.low + 1)
+      : output.low;
+    const cut = { ...layer, output: { ...output, low } };
+    if (channels === undefined || weights === undefined || below(8) > 0) return cut;
+    const reach = 2 ** (numbers.accumulator.bits - 1 - below(4));
+    const biased = channels.map((channel) => ({
+      ...channel,
+      bias: Math.round(((below(2001) - 1000) / 1001) * (reach - 1)),
+    }));
+    const input = quantised.tensors.get(layer.layer.inputs[0]!)!;
+    const biases = biased.map(({ bias }) => bias);
+    return { ...cut, channels: biased, mayOverflow: mayOverflow(weights, biases, input, numbers) };
   });
-  return { network, form, tensors, layers };
+  return { ...quantised, layers };
 }
 
-const outputOf = (layer: Layer) => ({ name: layer.output, shape: layer.outputShape });
-
-/** Settings that bring sums of `products` products of random bytes (0: a byte alone) back to about a byte. */
-function randomChannel(
-  products: number,
-  { negativeSlope }: RequantisableActivation,
-  form: RequantisationForm,
-  below: (limit: number) => number,
-): ChannelRequantisation {
-  const spread = products === 0 ? 73 : 73 * 73 * Math.sqrt(products);
-  const ratio = (2 ** (below(5) - 2) * 60) / spread;
-  const exponent = Math.round(-Math.log2(ratio));
-  // 'shift': a power of two; 'multiplier': any mantissa of 16 bits.
-  const fraction = form === 'shift' ? 8 : 15;
-  const positiveMultiplier = form === 'shift' ? 256 : 32768 + below(32768);
-  return {
-    bias: below(Math.ceil(spread)) - Math.ceil(spread / 2),
-    positiveMultiplier,
-    negativeMultiplier: Math.round(positiveMultiplier * negativeSlope),
-    shift: exponent + fraction,
-  };
+/** Weights of magnitudes that differ from filter to filter, so that the filters' scales do. */
+function randomParameter({ initial, shape }: ParameterSpec, below: (limit: number) => number): Float32Array {
+  const filters = shape.at(-1)!;
+  const unit = (): number => (below(20001) - 10000) / 10000;
+  return Float32Array.from({ length: product(shape) }, (_, i) => {
+    switch (initial.kind) {
+      case 'weights':
+        return (unit() * 2 ** -((i % filters) % 3)) / Math.sqrt(initial.fanIn);
+      case 'gamma':
+      case 'variance':
+        return 1 + unit() / 2;
+      default:
+        return unit();
+    }
+  });
 }
 
-export function randomBytes(count: number, seed: number): Int8Array {
+/** Values over the whole range of the format. */
+export function randomValues(format: IntegerFormat, count: number, seed: number): IntegerValues {
   const random = randomStream(seed);
-  return Int8Array.from({ length: count }, () => (random() >>> 8) & 255);
+  const { low, high } = formatRange(format);
+  const values = makeValues(format, count);
+  for (let i = 0; i < count; i++) values[i] = low + (random() % (high - low + 1));
+  return values;
+}
+
+export function randomInput({ tensors, network }: QuantisedNetwork, seed: number): IntegerValues {
+  const { format, shape }: QuantisedTensor = tensors.get(network.graph.input.name)!;
+  return randomValues(format, product(shape), seed);
 }
