@@ -36,10 +36,9 @@ export interface ValidationInput {
 export interface ValidationJob {
   readonly loaded: LoadedNetwork;
   readonly machine: MachineConfig;
-  /** How the network is quantised: settings for calibrating on the inputs, or the result of an earlier run. */
-  readonly quantisation: QuantisationSettings | QuantisedNetwork;
-  /** Pictures to calibrate on; default: the inputs. */
-  readonly calibration?: readonly NetworkPicture[] | undefined;
+  readonly quantised: QuantisedNetwork;
+  /** The float parameters it was made from, see `preparedParameters`. */
+  readonly parameters: ParameterValues;
   /** At least one. */
   readonly inputs: readonly ValidationInput[];
   readonly virtualFeatureMaps: boolean;
@@ -53,12 +52,7 @@ export interface ValidationJob {
 export async function validateNetwork(job: ValidationJob): Promise<ValidationReport> {
   const { loaded, machine, inputs, virtualFeatureMaps, note, progress = () => {} } = job;
   const { network } = loaded;
-  progress('calibrating and quantising');
-  const { quantisation, calibration = inputs.map(({ picture }) => picture) } = job;
-  const quantised =
-    'layers' in quantisation ? quantisation : await quantiseNetwork(loaded, calibration, quantisation);
-  const floatParameters =
-    'layers' in quantisation ? loaded.parameters() : preparedParameters(loaded, quantisation);
+  const { quantised, parameters } = job;
   const timing = await simulate({ network, machine, virtualFeatureMaps, numbers: quantised.numbers });
   const distances = new Distances(quantised);
   let tensorsCompared = 0;
@@ -69,7 +63,7 @@ export async function validateNetwork(job: ValidationJob): Promise<ValidationRep
   for (const { name, picture } of inputs) {
     progress(`${name}: float reference`);
     const tf = await loadTensorflow(note);
-    const real = realTensors(tf, loaded, floatParameters, picture);
+    const real = realTensors(tf, loaded, parameters, picture);
     progress(`${name}: integer executor`);
     const input = quantiseInput(picture.values, quantised.tensors.get(loaded.graph.input.name)!);
     const { tensors: integers, overflows } = runInteger(quantised, input);
@@ -204,19 +198,19 @@ export const sweptBits = [8, 6, 5, 4, 3, 2] as const;
  * other settings as given.
  */
 export async function sweepBits(
-  job: ValidationJob & { quantisation: QuantisationSettings },
+  { loaded, inputs, note, progress = () => {} }: Omit<ValidationJob, 'quantised' | 'parameters'>,
+  settings: QuantisationSettings,
+  calibration: readonly NetworkPicture[],
 ): Promise<SweepPoint[]> {
-  const { loaded, inputs, quantisation, note, progress = () => {} } = job;
   const [{ picture }] = inputs as [ValidationInput];
-  const calibration = job.calibration ?? inputs.map((one) => one.picture);
   const tf = await loadTensorflow(note);
-  const real = realTensors(tf, loaded, preparedParameters(loaded, quantisation), picture);
+  const real = realTensors(tf, loaded, preparedParameters(loaded, settings), picture);
   const points: SweepPoint[] = [];
   for (const bits of sweptBits) {
     progress(`${bits} bits`);
-    const { numbers } = quantisation;
+    const { numbers } = settings;
     const quantised = await quantiseNetwork(loaded, calibration, {
-      ...quantisation,
+      ...settings,
       numbers: { ...numbers, weightBits: bits, activations: { ...numbers.activations, bits } },
     });
     const distances = new Distances(quantised);

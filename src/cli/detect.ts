@@ -70,7 +70,7 @@ async function detect(options: DetectOptions, output: Output): Promise<Detection
   if (placement === undefined) {
     throw new InputError('reads no picture, expected a detector of pictures', { file: options.model });
   }
-  const quantised = await quantiseOption(loaded, options, machine, { values, placement }, output);
+  const quantised = await quantiseOption(loaded, options, machine, [{ values, placement }], output);
   output.note(`${graph.name}: running`);
   const { result, tensors } = await simulate({
     network,

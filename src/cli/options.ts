@@ -116,12 +116,12 @@ export async function quantiseOption(
   loaded: LoadedNetwork,
   options: QuantisationOptions,
   machine: MachineConfig,
-  input: NetworkPicture,
+  inputs: readonly NetworkPicture[],
   output: Output,
 ): Promise<QuantisedNetwork> {
   if (options.quantised !== undefined) return loadQuantised(loaded, options.quantised);
   output.note(`${loaded.graph.name}: calibrating and quantising`);
-  const pictures = calibrationPictures(loaded, options.calibrate, input);
+  const pictures = calibrationPictures(loaded, options.calibrate, inputs);
   const quantised = await quantiseNetwork(loaded, pictures, quantisationSettings(options, machine, output));
   if (options.saveQuantised !== undefined) {
     writeFileAtomically(options.saveQuantised, serialiseQuantised(quantised));
@@ -167,13 +167,13 @@ export function loadNetworkOption({ model, weights, seed }: NetworkOptions, outp
   return loadNetwork(model, { manifestPath: weights, seed }, output.note);
 }
 
-/** The pictures to calibrate on: those given, else the run's own input. */
+/** The pictures to calibrate on: those given, else the run's own inputs. */
 export function calibrationPictures(
   loaded: LoadedNetwork,
   paths: readonly string[] | undefined,
-  input: NetworkPicture,
-): NetworkPicture[] {
-  if (paths === undefined) return [input];
+  inputs: readonly NetworkPicture[],
+): readonly NetworkPicture[] {
+  if (paths === undefined) return inputs;
   return paths.flatMap(listPictures).map((path) => loadInput(loaded.graph, path));
 }
 

@@ -1,5 +1,6 @@
 /** `condensim simulate`: one network on one machine, with its data or without. */
 import type { Command } from 'commander';
+import { InputError } from '../core/diagnostics.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { readMachineFile } from '../import/machine-yaml.ts';
 import { listPictures } from '../import/picture.ts';
@@ -80,6 +81,11 @@ async function prepareData(
 ): Promise<SimulationJob['data']> {
   const { mode, input: path, calibrate, weights, seed } = options;
   if (mode === 'timing') {
+    for (const flag of ['quantised', 'saveQuantised'] as const) {
+      if (options[flag] === undefined) continue;
+      const name = flag === 'quantised' ? '--quantised' : '--save-quantised';
+      throw new InputError(`${name}: timing mode quantises nothing, expected --mode full`);
+    }
     for (const picture of [path, ...(calibrate ?? []).flatMap(listPictures)]) {
       if (picture !== undefined) loadInput(loaded.graph, picture);
     }
@@ -87,5 +93,5 @@ async function prepareData(
     return undefined;
   }
   const input = loadInput(loaded.graph, path, seed);
-  return { quantised: await quantiseOption(loaded, options, machine, input, output), input: input.values };
+  return { quantised: await quantiseOption(loaded, options, machine, [input], output), input: input.values };
 }

@@ -1,13 +1,13 @@
 /** `condensim validate`: float, integers and accelerator, layer by layer; exits with 1 if a check fails. */
 import type { Command } from 'commander';
 import { readMachineFile } from '../import/machine-yaml.ts';
-import { listPictures } from '../import/picture.ts';
-import { loadInput, loadQuantised } from '../pipeline.ts';
+import { loadInput, preparedParameters } from '../pipeline.ts';
 import { isValid, validationTable } from '../report/validation-table.ts';
 import { sweepBits, type ValidationInput, validateNetwork } from '../validation.ts';
 import {
   addCommand,
   addQuantisationOptions,
+  calibrationPictures,
   hardwareOption,
   type Json,
   jsonOption,
@@ -16,6 +16,7 @@ import {
   type NetworkOptions,
   type QuantisationOptions,
   quantisationSettings,
+  quantiseOption,
   seedOption,
   virtualFeatureMapsOption,
   weightsOption,
@@ -54,20 +55,21 @@ export function addValidate(program: Command, output: Output): void {
       },
     ];
     const settings = quantisationSettings(options, machine, output);
+    const pictures = inputs.map(({ picture }) => picture);
     const job = {
       loaded,
       machine,
-      calibration: options.calibrate?.flatMap(listPictures).map((path) => loadInput(loaded.graph, path)),
       inputs,
       virtualFeatureMaps: options.virtualFeatureMaps === 'on',
       note: output.detail,
       progress: output.note,
     };
-    const quantisation =
-      options.quantised === undefined ? settings : loadQuantised(loaded, options.quantised);
-    const checked = await validateNetwork({ ...job, quantisation });
+    const quantised = await quantiseOption(loaded, options, machine, pictures, output);
+    const parameters = preparedParameters(loaded, settings);
+    const checked = await validateNetwork({ ...job, quantised, parameters });
+    const calibration = calibrationPictures(loaded, options.calibrate, pictures);
     const report = options.sweepBits
-      ? { ...checked, bitSweep: await sweepBits({ ...job, quantisation: settings }) }
+      ? { ...checked, bitSweep: await sweepBits(job, settings, calibration) }
       : checked;
     output.report(report, options.json, (style) => validationTable(report, style));
     if (!isValid(report)) output.exitCode = 1;

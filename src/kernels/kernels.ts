@@ -162,7 +162,7 @@ export interface Kernels {
    *
    * @param accumulators int32 [filters][pixels]; acc + bias must fit int32.
    * @param parameters One little-endian record of 12 bytes a filter: int32 bias, uint16 positive multiplier,
-   *   uint16 negative multiplier, uint8 shift (0..47), three zero bytes.
+   *   uint16 negative multiplier, uint8 shift (0..62), three zero bytes.
    * @param low Lower bound; both bounds must fit one format of `bytes` bytes, signed or unsigned.
    * @param high Upper bound, at least low.
    * @param out [filters][pixels] of `bytes` bytes.

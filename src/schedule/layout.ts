@@ -100,9 +100,7 @@ function placeMaps(
   steps.forEach((step, index) => {
     for (const input of step.inputs) place(input, inputMapValues(step) * elementBytes);
     place(step.output, outputMapValues(step) * elementBytes);
-    // A map that later steps still write parts of stays as well.
-    const isGrowing = (name: string) => steps.slice(index + 1).some((later) => later.output === name);
-    alive = alive.filter(({ name }) => (lastUse.get(name) ?? -1) > index || isGrowing(name));
+    alive = alive.filter(({ name }) => (lastUse.get(name) ?? -1) > index);
   });
   return { maps, end };
 }

@@ -408,8 +408,7 @@ export function peakFeatureMapBytes(
     values.set(step.output, outputMapValues(step));
     peak = Math.max(peak, sum([...values.values()]));
     for (const name of [...values.keys()]) {
-      const isGrowing = steps.slice(index + 1).some((later) => later.output === name);
-      if (!isGrowing && (lastUse.get(name) ?? -1) <= index) values.delete(name);
+      if ((lastUse.get(name) ?? -1) <= index) values.delete(name);
     }
   });
   return peak * elementBytes;

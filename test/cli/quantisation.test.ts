@@ -65,6 +65,13 @@ describe('calibration', () => {
     expect(own.outputs).not.toEqual(saved.outputs);
   });
 
+  it('validates a saved network, and saves the one it validates', async () => {
+    const file = scratch('validated.quantised');
+    const made = await json('validate', ...base, '--activation-bits', '6', '--save-quantised', file);
+    const again = await json('validate', ...base, '--quantised', file);
+    expect(again).toEqual(made);
+  });
+
   it('counts sums that leave a narrow accumulator', async () => {
     const text = readFileSync(edge256, 'utf8');
     const narrow = scratch('narrow.yaml', text.replace('accumulatorBits: 32', 'accumulatorBits: 14'));
@@ -90,6 +97,11 @@ describe('bad input', () => {
     ['a weight of 9 bits', () => ['--weight-bits', '9'], /weightBits.*1 to 8, or 16/],
     ['bits that are no number', () => ['--weight-bits', 'x'], /--weight-bits.*Expected an integer/],
     ['more bits than the machine takes', () => ['--activation-bits', '12'], /activations of up to 8 bits/],
+    [
+      'saving what a timing run does not make',
+      () => ['--mode', 'timing', '--save-quantised', scratch('never')],
+      /--save-quantised: .*expected --mode full/,
+    ],
     ['an empty folder', () => ['--calibrate', pictureFolder('empty', 0)], /empty: has no picture, expected/],
     ['a broken picture in a folder', () => ['--calibrate', broken()], /z\.png: .*expected/],
     ['a quantised network that is none', () => ['--quantised', example], /example\.yaml: .*expected/],
