@@ -2,6 +2,7 @@
  * The geometry every part of the scheduler agrees on: which rows of which map a range of output rows needs, and how
  * filters and channels are cut into tiles and chunks.
  */
+import type { Taps } from '../hw/pe-array/pe-array.ts';
 import { operandRecordBytes } from '../hw/requantise/parameters.ts';
 import { ratioOf, type Step } from './steps.ts';
 
@@ -12,20 +13,10 @@ export interface RowRange {
 }
 
 /** A step's work in the terms of the array: streams count as groups that keep their channels. */
-export interface Workload {
+export interface Workload extends Taps {
   readonly groups: number;
   readonly channelsPerGroup: number;
   readonly filtersPerGroup: number;
-  readonly kernelRows: number;
-  readonly kernelColumns: number;
-  readonly strideRows: number;
-  readonly strideColumns: number;
-  readonly dilationRows: number;
-  readonly dilationColumns: number;
-  readonly padTop: number;
-  readonly padLeft: number;
-  readonly repeatRows: number;
-  readonly repeatColumns: number;
   /** Maps read for one map: those of a sum, else 1. */
   readonly operands: number;
 }

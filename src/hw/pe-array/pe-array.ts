@@ -11,13 +11,8 @@
 import { ceilDiv } from '../../core/integers.ts';
 import { conflictCycles } from '../buffers/buffers.ts';
 
-/** What decides the reads of a tile's folds; as in the `compute` command. */
-export interface TapGeometry {
-  /** Bytes. */
-  readonly rowPitch: number;
-  readonly elementBytes: number;
-  readonly rows: number;
-  readonly columns: number;
+/** The window a workload slides over its input, as in the `compute` command. */
+export interface Taps {
   readonly kernelRows: number;
   readonly kernelColumns: number;
   readonly strideRows: number;
@@ -29,6 +24,15 @@ export interface TapGeometry {
   /** Streams only: output rows (columns) that read the same input row (column); else 1. */
   readonly repeatRows: number;
   readonly repeatColumns: number;
+}
+
+/** What decides the reads of a tile's folds; as in the `compute` command. */
+export interface TapGeometry extends Taps {
+  /** Bytes. */
+  readonly rowPitch: number;
+  readonly elementBytes: number;
+  readonly rows: number;
+  readonly columns: number;
   readonly outRows: number;
   readonly outColumns: number;
 }
