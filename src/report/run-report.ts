@@ -162,7 +162,7 @@ export async function runReport(subject: ReportSubject, weightSource: string): P
       peakFeatureMapBytes: program.peakFeatureMapBytes,
       commands: program.commands.length,
       accumulatorOverflows: subject.overflows,
-      dram: { ...trafficReport(total), ...result.dram },
+      dram: { ...trafficReport(total), rowHits: 0, activates: 0, refreshes: 0 },
       sram: Object.fromEntries(
         Object.entries(result.sram).map(([name, { reads, writes, bytes }]: [string, BufferStatistics]) => [
           name,

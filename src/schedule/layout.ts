@@ -5,6 +5,7 @@
  */
 import { InputError } from '../core/diagnostics.ts';
 import { alignUp } from '../core/integers.ts';
+import { capacityBytes } from '../hw/dram/config.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { tileRecordBytes, tileWeightBytes, type ValueSizes, workloadOf } from './geometry.ts';
 import { inputMapValues, lastUses, outputMapValues, type Step, tableOf } from './steps.ts';
@@ -65,10 +66,10 @@ export function layoutDram(
     values.elementBytes,
     alignUp(at, alignment),
   );
-  const capacity = machine.dram.capacityMiB * 2 ** 20;
+  const capacity = capacityBytes(machine.dram);
   if (end > capacity) {
     throw new InputError(
-      `the network needs ${end} bytes of DRAM, machine '${machine.name}' has ${capacity}, expected dram.capacityMiB of at least ${Math.ceil(end / 2 ** 20)}`,
+      `the network needs ${end} bytes of DRAM, machine '${machine.name}' has ${capacity}, expected a memory of at least ${Math.ceil(end / 2 ** 20)} MiB`,
     );
   }
   return { weightBlocks, recordBlocks, tables, maps, totalBytes: end };

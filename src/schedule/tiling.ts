@@ -7,6 +7,7 @@
  */
 import { InputError } from '../core/diagnostics.ts';
 import { alignUp, ceilDiv, greatestCommonDivisor, product } from '../core/integers.ts';
+import { idleLatencyNs, peakBandwidthMBps } from '../hw/dram/config.ts';
 import { fieldMaximum } from '../hw/isa/encode.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { lineBufferBytes } from '../hw/spatial-pool/spatial-pool.ts';
@@ -404,12 +405,12 @@ function estimateCost(step: Step, machine: MachineConfig, values: ValueSizes, ti
       tileCount * tileRecordBytes(step, work, filters, values)) *
     (tiling.weightsResident ? 1 : bandCount);
   const outputBytes = product(step.outputShape) * values.elementBytes;
-  const cyclesPerByte = clockMHz / dram.bandwidthMBps;
+  const cyclesPerByte = clockMHz / peakBandwidthMBps(dram);
   const transferCommands = bandCount * tileCount * (chunkCount + 1 + tilesPerBand);
   const dramCycles =
     (inputBytes + weightBytes + outputBytes) * cyclesPerByte + transferCommands * dma.descriptorCycles;
 
-  const latency = ceilDiv(dram.latencyNs * clockMHz, 1000);
+  const latency = ceilDiv(idleLatencyNs(dram) * clockMHz, 1000);
   // Without a second slot a transfer waits for the compute before it and the compute for the transfer; with one,
   // only the first transfer is exposed.
   const pieceCount = bandCount * chunkCount * (tiling.inputResident ? 1 : tileCount);

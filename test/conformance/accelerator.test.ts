@@ -402,6 +402,7 @@ function noteSpeed(
   b: MachineConfig['dram'],
   cyclesB: number,
 ): void {
+  if (a.kind !== 'ideal' || b.kind !== 'ideal') return;
   const isFaster = a.bandwidthMBps >= b.bandwidthMBps && a.latencyNs <= b.latencyNs;
   const isSlower = a.bandwidthMBps <= b.bandwidthMBps && a.latencyNs >= b.latencyNs;
   if ((isFaster && cyclesA > cyclesB) || (isSlower && cyclesA < cyclesB)) fasterWasSlower++;

@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import { accumulate } from '../../src/core/fixed-point.ts';
 import { sum } from '../../src/core/integers.ts';
 import type { IntegerValues } from '../../src/graph/op.ts';
+import { peakBandwidthMBps } from '../../src/hw/dram/config.ts';
 import type { MachineConfig } from '../../src/hw/machine/config.ts';
 import type { MachineResult } from '../../src/hw/machine/machine.ts';
 import type { IntegerRun } from '../../src/quant/integer-executor.ts';
@@ -182,5 +183,5 @@ export function expectCycles(result: MachineResult, machine: MachineConfig): voi
   }
   expect(result.cycles).toBe(cycle);
   expect(result.cycles).toBeGreaterThanOrEqual(busy);
-  expect(result.cycles * machine.dram.bandwidthMBps).toBeGreaterThanOrEqual(bytes * machine.clockMHz);
+  expect(result.cycles * peakBandwidthMBps(machine.dram)).toBeGreaterThanOrEqual(bytes * machine.clockMHz);
 }

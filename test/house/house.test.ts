@@ -103,7 +103,8 @@ describe('imports', () => {
     expect(ownImports(byPath.get('hw/dram/ideal.ts')!)).toEqual([
       'core/integers.ts',
       'sim/engine.ts',
-      'hw/dram/dram.ts',
+      'hw/dram/config.ts',
+      'hw/dram/port.ts',
     ]);
     expect(importsOf(withoutComments("// from './a.ts'\nconst x = await import('./b.ts');"))).toEqual([
       './b.ts',

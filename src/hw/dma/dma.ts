@@ -11,7 +11,7 @@
  */
 import type { Engine } from '../../sim/engine.ts';
 import type { Observer } from '../../sim/trace.ts';
-import type { Dram } from '../dram/dram.ts';
+import type { Dram } from '../dram/port.ts';
 import type { Command, TransferCommand } from '../isa/formats.ts';
 import { CommandQueue, type Tokens } from '../sequencer/queue.ts';
 import type { CommandConsumer } from '../sequencer/sequencer.ts';

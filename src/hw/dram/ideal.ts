@@ -5,14 +5,12 @@
  * submitted or the bus is free, whichever is later; it is answered `latency` cycles after the cycle in which it
  * leaves the bus. The fraction is kept exactly, in ticks of 1/denominator cycle.
  */
-import type { z } from 'zod';
 import { ceilDiv, greatestCommonDivisor } from '../../core/integers.ts';
 import type { Engine } from '../../sim/engine.ts';
-import type { CompletionListener, Dram, idealDramSchema } from './dram.ts';
+import type { IdealDramConfig } from './config.ts';
+import type { CompletionListener, Dram } from './port.ts';
 
 export class IdealDram implements Dram {
-  readonly statistics = { rowHits: 0, activates: 0, refreshes: 0 };
-
   private readonly ticksPerByte: number;
   private readonly ticksPerCycle: number;
   private readonly latencyCycles: number;
@@ -23,7 +21,7 @@ export class IdealDram implements Dram {
 
   constructor(
     private readonly engine: Engine,
-    config: z.output<typeof idealDramSchema>,
+    config: IdealDramConfig,
     clockMHz: number,
   ) {
     const divisor = greatestCommonDivisor(clockMHz, config.bandwidthMBps);
@@ -34,6 +32,10 @@ export class IdealDram implements Dram {
 
   connect(listener: CompletionListener): number {
     return this.handlers.push(this.engine.register(listener)) - 1;
+  }
+
+  takeStatistics(): undefined {
+    return undefined;
   }
 
   submit(port: number, _write: boolean, _address: number, bytes: number, tag: number): void {

@@ -5,7 +5,7 @@ import { sum } from '../../core/integers.ts';
 import { buffersSchema } from '../buffers/buffers.ts';
 import { crossChannelBytes, crossChannelPoolSchema } from '../cross-channel-pool/config.ts';
 import { dmaSchema } from '../dma/config.ts';
-import { dramSchema } from '../dram/dram.ts';
+import { dramSchema } from '../dram/config.ts';
 import { type BufferName, bufferNames } from '../isa/formats.ts';
 import { peArraySchema } from '../pe-array/config.ts';
 import { requantiseSchema } from '../requantise/config.ts';

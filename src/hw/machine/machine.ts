@@ -9,6 +9,8 @@ import { ComputeUnit } from '../compute/compute.ts';
 import { type ArrayCycles, emptyArrayCycles } from '../compute/statistics.ts';
 import { DmaEngine, type TransferSink } from '../dma/dma.ts';
 import { IdealDram } from '../dram/ideal.ts';
+import type { Dram, SdramStatistics } from '../dram/port.ts';
+import { Sdram } from '../dram/sdram.ts';
 import { bufferNames, type Command, type TrafficKind, trafficKinds } from '../isa/formats.ts';
 import { Tokens } from '../sequencer/queue.ts';
 import { Sequencer } from '../sequencer/sequencer.ts';
@@ -31,13 +33,14 @@ export interface StepResult {
   /** Adds up to endCycle - startCycle. */
   readonly array: ArrayCycles;
   readonly dram: DramTraffic;
+  /** What the memory did; undefined for an ideal one. */
+  readonly sdram: SdramStatistics | undefined;
 }
 
 export interface MachineResult {
   readonly cycles: number;
   readonly steps: readonly StepResult[];
   readonly sram: SramStatistics;
-  readonly dram: { rowHits: number; activates: number; refreshes: number };
   /** Events the engine handled: what the simulation cost, not what the machine did. */
   readonly events: number;
 }
@@ -96,7 +99,7 @@ export function runMachine(
   const { queueDepth } = config.sequencer;
 
   // The machine's map: a unit a line.
-  const dram = new IdealDram(engine, config.dram, config.clockMHz);
+  const dram = makeDram(engine, config);
   const load = new DmaEngine(
     'load',
     engine,
@@ -135,7 +138,13 @@ export function runMachine(
   );
   const sequencer = new Sequencer(engine, program, { load, compute, store }, () => {
     compute.settleIdle(true);
-    steps.push({ startCycle: stepStart, endCycle: engine.now, array: compute.cycles, dram: traffic });
+    steps.push({
+      startCycle: stepStart,
+      endCycle: engine.now,
+      array: compute.cycles,
+      dram: traffic,
+      sdram: dram.takeStatistics(),
+    });
     for (const tokens of [loadToCompute, computeToLoad, computeToStore, storeToCompute]) {
       assert(tokens.count === 0, `step ${steps.length - 1} leaves a token behind`);
     }
@@ -148,5 +157,9 @@ export function runMachine(
   sequencer.start();
   engine.run();
   assert(sequencer.isFinished, `the program deadlocks at cycle ${engine.now} in step ${steps.length}`);
-  return { cycles: stepStart, steps, sram, dram: { ...dram.statistics }, events: engine.handled };
+  return { cycles: stepStart, steps, sram, events: engine.handled };
+}
+
+function makeDram(engine: Engine, { dram, clockMHz }: MachineConfig): Dram {
+  return dram.kind === 'ideal' ? new IdealDram(engine, dram, clockMHz) : new Sdram(engine, dram, clockMHz);
 }
