@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import type { z } from 'zod';
 import { jsonSchemaText } from '../src/config/json-schema.ts';
-import { machineSchema } from '../src/hw/machine/config.ts';
+import { machineFileSchema } from '../src/hw/machine/config.ts';
 import { modelSchema } from '../src/import/model-yaml.ts';
 import { writeFileAtomically } from '../src/import/write-file.ts';
 import { comparisonSchema } from '../src/report/comparison.ts';
@@ -13,7 +13,7 @@ import { validationReportSchema } from '../src/report/validation-table.ts';
 
 const SCHEMAS: readonly (readonly [file: string, title: string, schema: z.ZodType])[] = [
   ['model.schema.json', 'Condensim model file', modelSchema],
-  ['machine.schema.json', 'Condensim machine file', machineSchema],
+  ['machine.schema.json', 'Condensim machine file', machineFileSchema],
   ['run.schema.json', 'Condensim run report', runReportSchema],
   ['comparison.schema.json', 'Condensim comparison', comparisonSchema],
   ['validation.schema.json', 'Condensim validation', validationReportSchema],

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { readMachineFile } from '../import/machine-yaml.ts';
+import { studyMemory } from '../memory-study.ts';
 import {
   type LoadedNetwork,
   loadInput,
@@ -84,7 +85,8 @@ async function runBothWays(
   }
   const run = async (virtualFeatureMaps: boolean): Promise<RunReport> => {
     output.note(`${graph.name}: running, virtual feature maps ${virtualFeatureMaps ? 'on chip' : 'stored'}`);
-    return runReport(await simulate({ network, machine, virtualFeatureMaps, data }), loaded.weightSource);
+    const simulation = await simulate({ network, machine, virtualFeatureMaps, data });
+    return runReport(simulation, loaded.weightSource, await studyMemory(simulation));
   };
   const onChip = await run(true);
   return onChip.virtualFeatureMaps === 'on chip' ? [onChip, await run(false)] : [onChip];

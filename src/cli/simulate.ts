@@ -5,6 +5,7 @@ import type { MachineConfig } from '../hw/machine/config.ts';
 import { readMachineFile } from '../import/machine-yaml.ts';
 import { listPictures } from '../import/picture.ts';
 import { writeFileAtomically } from '../import/write-file.ts';
+import { studyMemory } from '../memory-study.ts';
 import { loadInput, type SimulationJob, simulate } from '../pipeline.ts';
 import { runReport } from '../report/run-report.ts';
 import { runTable } from '../report/run-table.ts';
@@ -36,6 +37,7 @@ interface SimulateOptions extends NetworkOptions, QuantisationOptions {
   readonly mode: Mode;
   readonly virtualFeatureMaps: 'on' | 'off';
   readonly dramTrace?: string;
+  readonly memoryStudy?: boolean;
   readonly json?: Json;
 }
 
@@ -49,14 +51,15 @@ export function addSimulate(program: Command, output: Output): void {
       .addOption(inputOption())
       .addOption(modeOption())
       .addOption(virtualFeatureMapsOption())
-      .option('--dram-trace <file>', 'write every DRAM transaction: address, READ or WRITE, cycle')
+      .option('--dram-trace <file>', 'write every DRAM request: address, READ or WRITE, clock')
+      .option('--memory-study', 'run again with an ideal memory and other layouts, and compare')
       .addOption(jsonOption()),
   ).action(async (options: SimulateOptions) => {
     const machine = readMachineFile(options.hw);
     const loaded = loadNetworkOption(options, output);
     const { network } = loaded;
     const data = await prepareData(options, loaded, machine, output);
-    const trace = options.dramTrace === undefined ? undefined : new DramTrace();
+    const trace = options.dramTrace === undefined ? undefined : new DramTrace(machine.dram);
     output.note(`${network.graph.name}: running`);
     const simulation = await simulate({
       network,
@@ -66,7 +69,9 @@ export function addSimulate(program: Command, output: Output): void {
       data,
       observer: trace,
     });
-    const report = await runReport(simulation, loaded.weightSource);
+    if (options.memoryStudy === true) output.note(`${network.graph.name}: studying the memory`);
+    const study = options.memoryStudy === true ? await studyMemory(simulation) : null;
+    const report = await runReport(simulation, loaded.weightSource, study);
     if (trace !== undefined) writeFileAtomically(options.dramTrace!, trace.bytes());
     output.report(report, options.json, (style) => runTable(report, style));
   });

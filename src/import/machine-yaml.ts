@@ -1,12 +1,17 @@
 /** Machine files: YAML to a typed configuration. */
+import { dirname, join } from 'node:path';
 import { parseYaml } from '../config/yaml.ts';
 import { InputError } from '../core/diagnostics.ts';
-import { type MachineConfig, machineSchema } from '../hw/machine/config.ts';
+import { type DramConfig, dramSchema } from '../hw/dram/config.ts';
+import { type MachineConfig, machineFileSchema } from '../hw/machine/config.ts';
 import { readText } from './read-file.ts';
 
-/** Reads a machine's text; throws an `InputError` with line and column for whatever is wrong with it. */
+/**
+ * Reads a machine's text; throws an `InputError` with line and column for whatever is wrong with it. A memory in a file
+ * of its own is read too, from `file`'s folder.
+ */
 export function readMachine(text: string, file: string): MachineConfig {
-  const { value: machine, positionOf } = parseYaml(text, file, machineSchema);
+  const { value: machine, positionOf } = parseYaml(text, file, machineFileSchema);
   // An array that reads more lanes than there are banks would conflict on every step: surely not what was meant.
   if (machine.buffers.feature.banks < machine.peArray.rows) {
     throw new InputError(
@@ -14,7 +19,13 @@ export function readMachine(text: string, file: string): MachineConfig {
       positionOf(['buffers', 'feature', 'banks']),
     );
   }
-  return machine;
+  const dram: DramConfig =
+    machine.dram.kind === 'file' ? readDram(join(dirname(file), machine.dram.path)) : machine.dram;
+  return { ...machine, dram };
+}
+
+function readDram(path: string): DramConfig {
+  return parseYaml(readText(path, 'a memory file'), path, dramSchema).value;
 }
 
 /** Reads a machine file; throws as `readMachine` does, and when there is no such file. */

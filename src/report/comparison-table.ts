@@ -1,5 +1,6 @@
 /** A comparison as tables: a column a run, then what virtual feature maps on chip save, then the conventions. */
 import type { Comparison } from './comparison.ts';
+import { memoryStudyTables } from './memory-study-table.ts';
 import type { RunReport } from './run-report.ts';
 import { hardwareLine, runFigures } from './run-table.ts';
 import { conventionLines, formatTable, grouped, percent, type Style, shorten, wrapText } from './tables.ts';
@@ -19,6 +20,12 @@ export function comparisonTable(comparison: Comparison, style: Style): string {
     parts.push(runsTable(runs.slice(at, at + runsAcross), style), '\n');
   }
   if (runs.some((run) => run.virtualFeatureMaps !== 'none')) parts.push(savings(comparison, style), '\n');
+  for (const { memoryStudy, model, virtualFeatureMaps } of runs) {
+    if (memoryStudy === null) continue;
+    const maps = virtualFeatureMaps === 'none' ? '' : `, virtual maps ${virtualFeatureMaps}`;
+    parts.push(`${style.heading(`${model.name}${maps}: real memory and ideal memory`)}\n`);
+    parts.push(memoryStudyTables(memoryStudy, style), '\n');
+  }
   parts.push(
     `${style.heading('Conventions')}\n`,
     conventionLines([

@@ -4,6 +4,7 @@ import { sum } from '../core/integers.ts';
 import type { Shape } from '../graph/graph.ts';
 import type { IntegerValues } from '../graph/op.ts';
 import type { BufferStatistics } from '../hw/buffers/buffers.ts';
+import type { DramConfig } from '../hw/dram/config.ts';
 import { type MachineConfig, totalBufferBytes } from '../hw/machine/config.ts';
 import {
   type DramTraffic,
@@ -14,6 +15,8 @@ import {
 import type { LayeredNetwork } from '../quant/layers.ts';
 import type { Program } from '../schedule/program.ts';
 import { ratioOf, type Step } from '../schedule/steps.ts';
+import { memoryReport, memoryReportSchema, rowCounters } from './memory-report.ts';
+import { type MemoryStudy, memoryStudySchema } from './memory-study-report.ts';
 
 export const reportSchemaVersion = 1;
 
@@ -37,6 +40,12 @@ const traffic = z.strictObject({
   totalBytes: count,
   transactions: count.describe('DRAM transactions of at most one burst'),
   byKind,
+});
+
+const memoryTraffic = z.strictObject({
+  ...traffic.shape,
+  ...rowCounters,
+  memory: memoryReportSchema.nullable().describe('null for an ideal memory'),
 });
 
 const stalls = z
@@ -82,12 +91,7 @@ export const runReportSchema = z.strictObject({
     peakFeatureMapBytes: count.describe('Most bytes of feature maps alive in DRAM at any step'),
     commands: count.describe('Commands of the program'),
     accumulatorOverflows: count.describe('Additions that left the accumulator; full mode only'),
-    dram: z.strictObject({
-      ...traffic.shape,
-      rowHits: count.describe('0 for an ideal DRAM, which has no rows'),
-      activates: count,
-      refreshes: count,
-    }),
+    dram: memoryTraffic,
     sram: z
       .record(z.string(), sramCounter)
       .describe('Word accesses of each on-chip memory and the bytes they carried'),
@@ -104,9 +108,10 @@ export const runReportSchema = z.strictObject({
       utilization: fraction,
       computeCycles: count,
       stalls,
-      dram: traffic,
+      dram: memoryTraffic,
     }),
   ),
+  memoryStudy: memoryStudySchema.nullable().describe('null: not asked for, or the memory is ideal'),
   outputs: z.array(
     z.strictObject({
       name: z.string(),
@@ -130,7 +135,11 @@ export interface ReportSubject {
   readonly overflows: number;
 }
 
-export async function runReport(subject: ReportSubject, weightSource: string): Promise<RunReport> {
+export async function runReport(
+  subject: ReportSubject,
+  weightSource: string,
+  memoryStudy: MemoryStudy | null = null,
+): Promise<RunReport> {
   const { network, machine, mode, program, result } = subject;
   const processingElements = machine.peArray.rows * machine.peArray.columns;
   const clockHz = machine.clockMHz * 1e6;
@@ -151,7 +160,7 @@ export async function runReport(subject: ReportSubject, weightSource: string): P
     },
     mode,
     virtualFeatureMaps: placementOfVirtualMaps(program),
-    conventions: conventions(program),
+    conventions: conventions(program, machine.dram),
     totals: {
       cycles: result.cycles,
       seconds: result.cycles / clockHz,
@@ -162,7 +171,14 @@ export async function runReport(subject: ReportSubject, weightSource: string): P
       peakFeatureMapBytes: program.peakFeatureMapBytes,
       commands: program.commands.length,
       accumulatorOverflows: subject.overflows,
-      dram: { ...trafficReport(total), rowHits: 0, activates: 0, refreshes: 0 },
+      dram: {
+        ...trafficReport(total),
+        ...memoryReport(
+          machine.dram,
+          machine.clockMHz,
+          result.steps.map((step) => step.sdram),
+        ),
+      },
       sram: Object.fromEntries(
         Object.entries(result.sram).map(([name, { reads, writes, bytes }]: [string, BufferStatistics]) => [
           name,
@@ -170,18 +186,14 @@ export async function runReport(subject: ReportSubject, weightSource: string): P
         ]),
       ),
     },
-    layers: program.steps.map(({ step }, index) =>
-      layerReport(step, result.steps[index]!, processingElements),
-    ),
+    layers: program.steps.map(({ step }, index) => layerReport(step, result.steps[index]!, machine)),
+    memoryStudy,
     outputs: await outputReports(subject),
   };
 }
 
-function layerReport(
-  step: Step,
-  result: StepResult,
-  processingElements: number,
-): RunReport['layers'][number] {
+function layerReport(step: Step, result: StepResult, machine: MachineConfig): RunReport['layers'][number] {
+  const processingElements = machine.peArray.rows * machine.peArray.columns;
   const cycles = result.endCycle - result.startCycle;
   const { busy, ...layerStalls } = result.array;
   return {
@@ -195,7 +207,7 @@ function layerReport(
     utilization: step.macs / (cycles * processingElements),
     computeCycles: busy,
     stalls: layerStalls,
-    dram: trafficReport(result.dram),
+    dram: { ...trafficReport(result.dram), ...memoryReport(machine.dram, machine.clockMHz, [result.sdram]) },
   };
 }
 
@@ -232,13 +244,14 @@ function placementOfVirtualMaps(program: Program): RunReport['virtualFeatureMaps
   return program.steps.some(isReduced) ? 'on chip' : 'none';
 }
 
-function conventions(program: Program): string[] {
+function conventions(program: Program, dram: DramConfig): string[] {
   const lines = [
     'Bytes are payload: what a transaction carries, not what a burst could.',
     `Each filter has a ${program.values.recordBytes}-byte record (bias, two multipliers, shift), counted as weights.`,
     `A value of a feature map takes ${program.values.elementBytes} byte${program.values.elementBytes > 1 ? 's' : ''}, a weight ${program.values.weightBytes}; narrower ones are not packed.`,
     'Rows of the halo between bands are read again and counted again.',
     'The program itself is held on chip; fetching it is not counted.',
+    ...memoryConventions(dram),
   ];
   if (placementOfVirtualMaps(program) === 'stored') {
     lines.push(
@@ -246,6 +259,17 @@ function conventions(program: Program): string[] {
     );
   }
   return lines;
+}
+
+function memoryConventions(dram: DramConfig): string[] {
+  if (dram.kind === 'ideal') {
+    return [`Memory: ideal, ${dram.bandwidthMBps} MB/s, ${dram.latencyNs} ns; no rows, banks or refresh.`];
+  }
+  const { transactionQueueEntries, commandQueueEntries, addressMapping, pagePolicy } = dram.controller;
+  return [
+    `Memory: ${dram.name}, ${pagePolicy} page, queues of ${transactionQueueEntries} reads, ${transactionQueueEntries} writes and ${commandQueueEntries} a bank, addresses ${addressMapping}.`,
+    'What the bus waited for is counted when a request for the next burst was in its bank queue; most of it passes while the array computes.',
+  ];
 }
 
 async function outputReports(subject: ReportSubject): Promise<RunReport['outputs']> {

@@ -1,5 +1,6 @@
 /** One run as tables: the totals, the layers, and where the array's cycles went. */
 import { featureMapBytes } from './comparison.ts';
+import { memoryStudyTables } from './memory-study-table.ts';
 import type { RunReport } from './run-report.ts';
 import { conventionLines, decimal, formatTable, grouped, percent, type Style, wrapText } from './tables.ts';
 
@@ -15,6 +16,7 @@ export function runTable(report: RunReport, style: Style): string {
     '\n',
     cyclesTable(report, style),
     '\n',
+    ...(report.memoryStudy === null ? [] : [memoryStudyTables(report.memoryStudy, style), '\n']),
     ...outputLines(report, style),
     `${style.heading('Conventions')}\n`,
     conventionLines(report.conventions),
@@ -51,20 +53,14 @@ export function runFigures(report: RunReport): [heading: string, value: string][
 
 function totalsTable(report: RunReport, style: Style): string {
   const { totals } = report;
-  const { rowHits, activates, refreshes, transactions } = totals.dram;
+  const { transactions } = totals.dram;
   const rows: [string, string][] = [
     ...runFigures(report),
     ['DRAM transactions', grouped(transactions)],
     ['commands', grouped(totals.commands)],
     ['accumulator overflows', grouped(totals.accumulatorOverflows)],
   ];
-  if (rowHits + activates + refreshes > 0) {
-    rows.push(
-      ['DRAM row hits', grouped(rowHits)],
-      ['DRAM activates', grouped(activates)],
-      ['DRAM refreshes', grouped(refreshes)],
-    );
-  }
+  rows.push(...memoryFigures(totals.dram));
   return formatTable(
     [
       { heading: 'Totals', align: 'left' },
@@ -73,6 +69,27 @@ function totalsTable(report: RunReport, style: Style): string {
     rows,
     style,
   );
+}
+
+/** What the memory's rows, banks and bus did; nothing for an ideal memory. */
+function memoryFigures(dram: RunReport['totals']['dram']): [heading: string, value: string][] {
+  const { memory, rowHits, activates, refreshes } = dram;
+  if (memory === null) return [];
+  const { readLatencyCycles: latency, waitCycles: waits, energyPicojoules: energy } = memory;
+  return [
+    ['DRAM row hits', grouped(rowHits)],
+    ['  activates', grouped(activates)],
+    ['  refreshes', grouped(refreshes)],
+    ['  read/write turnarounds', grouped(memory.turnarounds)],
+    ['  bus utilisation (%)', percent(memory.busUtilization)],
+    ['  read latency, mean (cycles)', decimal(latency.average, 1)],
+    ['  read latency, 50/95/99 % (cycles)', [latency.p50, latency.p95, latency.p99].map(grouped).join(' / ')],
+    ['  bus waited for rows (cycles)', grouped(Math.round(waits.rowMisses))],
+    ['    for turnarounds', grouped(Math.round(waits.turnarounds))],
+    ['    for refreshes', grouped(Math.round(waits.refreshes))],
+    ['    for other timing', grouped(Math.round(waits.other))],
+    ...(energy === null ? [] : [['  energy (uJ)', decimal(energy.total / 1e6, 1)] as [string, string]]),
+  ];
 }
 
 function layersTable(report: RunReport, style: Style): string {

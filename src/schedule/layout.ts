@@ -2,10 +2,14 @@
  * Where things lie in DRAM. Weights come first, then parameter records, then feature maps; a map's place is reused
  * as soon as no later step needs it. Feature maps are stored [row][channel][column], so that a band of rows with all
  * its channels is one contiguous block.
+ *
+ * On a memory with banks, a stream that starts at a row's first byte opens the fewest rows, and two streams that run at
+ * the same time disturb each other least if they are in different banks: see `Placement`.
  */
 import { InputError } from '../core/diagnostics.ts';
 import { alignUp } from '../core/integers.ts';
-import { capacityBytes } from '../hw/dram/config.ts';
+import { AddressMapping } from '../hw/dram/address.ts';
+import { capacityBytes, type DramConfig, geometryOf } from '../hw/dram/config.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { tileRecordBytes, tileWeightBytes, type ValueSizes, workloadOf } from './geometry.ts';
 import { inputMapValues, lastUses, outputMapValues, type Step, tableOf } from './steps.ts';
@@ -28,14 +32,56 @@ export interface DramLayout {
   readonly totalBytes: number;
 }
 
+/** Every block starts at a multiple of this. */
 const alignment = 64;
+
+/**
+ * Where blocks start on a memory with banks; on an ideal one both are `packed`.
+ * - `interleaved`: weights of a step and feature maps at the first byte of a row; the map a step writes starts half of the
+ *   banks away from the map it reads.
+ * - `packed`: one behind the other.
+ */
+export type Placement = 'interleaved' | 'packed';
+
+/** A start must be `offset` modulo `modulus`. */
+interface Start {
+  readonly modulus: number;
+  readonly offset: number;
+}
+
+interface Starts {
+  /** Of a step's weights. */
+  readonly weights: Start;
+  /** Of feature maps, by turns along the steps. */
+  readonly maps: readonly Start[];
+}
+
+function startsOf(placement: Placement, dram: DramConfig): Starts {
+  const anywhere = { modulus: alignment, offset: 0 };
+  if (dram.kind === 'ideal' || placement === 'packed') return { weights: anywhere, maps: [anywhere] };
+  const span = Math.max(new AddressMapping(dram).rowSpanBytes, alignment);
+  const row = Math.min(Math.max(geometryOf(dram).rowBytes, alignment), span);
+  return {
+    weights: { modulus: row, offset: 0 },
+    maps: [
+      { modulus: span, offset: 0 },
+      { modulus: span, offset: alignUp(span / 2, alignment) % span },
+    ],
+  };
+}
+
+function firstStart(from: number, { modulus, offset }: Start): number {
+  return alignUp(Math.max(from - offset, 0), modulus) + offset;
+}
 
 export function layoutDram(
   steps: readonly TiledStep[],
   outputs: readonly string[],
   machine: MachineConfig,
   values: ValueSizes,
+  placement: Placement = 'interleaved',
 ): DramLayout {
+  const starts = startsOf(placement, machine.dram);
   let at = 0;
   const take = (bytes: number): number => {
     const start = at;
@@ -45,7 +91,7 @@ export function layoutDram(
   const weightBlocks = steps.map(({ step, tiling }) => {
     const work = workloadOf(step);
     const { tiles, chunks } = tilingSizes(step, tiling, values);
-    at = alignUp(at, alignment);
+    at = firstStart(at, starts.weights);
     return tiles.flatMap((tile) =>
       chunks.map((chunk) => take(tileWeightBytes(step, work, tile, chunk.end - chunk.first, values))),
     );
@@ -65,6 +111,7 @@ export function layoutDram(
     outputs,
     values.elementBytes,
     alignUp(at, alignment),
+    starts.maps,
   );
   const capacity = capacityBytes(machine.dram);
   if (end > capacity) {
@@ -81,6 +128,7 @@ function placeMaps(
   outputs: readonly string[],
   elementBytes: number,
   base: number,
+  starts: readonly Start[],
 ): { maps: Map<string, number>; end: number } {
   const lastUse = lastUses(steps, outputs);
   const maps = new Map<string, number>();
@@ -88,10 +136,11 @@ function placeMaps(
   let end = base;
   const place = (name: string, bytes: number): void => {
     if (maps.has(name)) return;
-    let start = base;
+    const turn = starts[maps.size % starts.length]!;
+    let start = firstStart(base, turn);
     for (const other of alive) {
       if (start + bytes <= other.start) break;
-      start = Math.max(start, alignUp(other.end, alignment));
+      start = Math.max(start, firstStart(other.end, turn));
     }
     maps.set(name, start);
     alive.push({ name, start, end: start + bytes });

@@ -11,13 +11,14 @@ import type { NumberOptions, QuantisedNetwork } from '../quant/quantised.ts';
 import { DataSettings } from './data-settings.ts';
 import { Emitter } from './emit.ts';
 import type { ValueSizes } from './geometry.ts';
-import { type DramLayout, layoutDram, type TiledStep } from './layout.ts';
+import { type DramLayout, layoutDram, type Placement, type TiledStep } from './layout.ts';
 import { StepEmitter } from './step-emitter.ts';
 import { peakFeatureMapBytes, planSteps, type StepOptions, tableOf } from './steps.ts';
 import { chooseTiling } from './tiling.ts';
 
 export interface Program {
   readonly graph: Graph;
+  readonly numbers: NumberOptions;
   /** Tensors the machine hands back. */
   readonly outputs: readonly string[];
   readonly steps: readonly TiledStep[];
@@ -76,11 +77,12 @@ export function emitProgram(
   machine: MachineConfig,
   numbers: NumberOptions,
   quantised?: QuantisedNetwork,
+  placement?: Placement,
 ): Program {
   const outputs = network.machineOutputs;
   const values = valueSizes(machine, numbers);
   checkTables(steps, machine, values);
-  const layout = layoutDram(steps, outputs, machine, values);
+  const layout = layoutDram(steps, outputs, machine, values, placement);
   const emitter = new Emitter();
   const settings = new DataSettings(numbers, quantised);
   steps.forEach((tiled, index) => {
@@ -88,6 +90,7 @@ export function emitProgram(
   });
   return {
     graph: network.graph,
+    numbers,
     outputs,
     steps,
     commands: emitter.commands,

@@ -20,8 +20,9 @@ const allowed: Record<string, readonly string[]> = {
   detect: ['core', 'graph'],
   import: ['config', 'core', 'graph', 'ops', 'hw'],
 };
-const everywhere = [...Object.keys(allowed), 'pipeline.ts', 'validation.ts', 'index.ts'];
-for (const top of ['pipeline.ts', 'validation.ts', 'index.ts']) allowed[top] = everywhere;
+const tops = ['pipeline.ts', 'validation.ts', 'memory-study.ts', 'index.ts'];
+const everywhere = [...Object.keys(allowed), ...tops];
+for (const top of tops) allowed[top] = everywhere;
 allowed.cli = everywhere;
 
 /** Folders that must run in a browser as well. */

@@ -53,6 +53,11 @@ export class AddressMapping {
     this.bursts = 2 ** shift;
   }
 
+  /** Bytes from an address to the same place of the next row: what an unbroken stream uses of every bank before. */
+  get rowSpanBytes(): number {
+    return this.burstBytes * 2 ** this.row.shift;
+  }
+
   /** Whether a byte lies beyond the last one of the memory, and so wraps. */
   isBeyond(address: number): boolean {
     return address >= this.bursts * this.burstBytes;

@@ -45,7 +45,7 @@ export interface ChannelStatistics {
   refreshes: number;
   /** Changes of the bus between reading and writing. */
   turnarounds: number;
-  /** Clocks the bus stood still although the next burst's request was there, by what it waited for. */
+  /** Clocks the bus stood still although the next burst's request was in its bank's queue, by what it waited for. */
   rowMissClocks: number;
   turnaroundClocks: number;
   refreshClocks: number;
@@ -125,6 +125,7 @@ export class Channel {
   private readonly entryColumn: Int32Array;
   private readonly entryTag: Int32Array;
   private readonly entryClock: Int32Array;
+  private readonly entryMoved: Int32Array;
   private readonly entryOrder: Int32Array;
   private readonly entryNext: Int32Array;
   private readonly entryMerged: Int32Array;
@@ -224,6 +225,7 @@ export class Channel {
     this.entryColumn = new Int32Array(entries);
     this.entryTag = new Int32Array(entries);
     this.entryClock = new Int32Array(entries);
+    this.entryMoved = new Int32Array(entries);
     this.entryOrder = new Int32Array(entries);
     this.entryNext = new Int32Array(entries);
     this.entryMerged = new Int32Array(entries).fill(none);
@@ -450,6 +452,7 @@ export class Channel {
     const shift = (clock: number) => (clock >= never ? clock : Math.max(clock - epochStride, -epochStride));
     for (const clocks of [
       this.entryClock,
+      this.entryMoved,
       this.mergedClock,
       this.candidateReady,
       this.activeSince,
@@ -555,6 +558,7 @@ export class Channel {
     }
     this.waitingCount[list]!--;
 
+    this.entryMoved[entry] = this.clock;
     const count = this.queueCount[bank]!;
     this.queue[bank * (this.ringMask + 1) + ((this.queueHead[bank]! + count) & this.ringMask)] = entry;
     this.queueCount[bank] = count + 1;
@@ -760,7 +764,7 @@ export class Channel {
     }
   }
 
-  /** Says what the bus waited for since its last burst, as far as this one's request was already there. */
+  /** Says what the bus waited for since its last burst, as far as this one's request was already in its bank's queue. */
   private accountForBus(bank: number, entry: number, isWrite: boolean, isFirst: boolean): void {
     const { statistics } = this;
     const direction = isWrite ? writing : reading;
@@ -770,8 +774,8 @@ export class Channel {
     const delay = isWrite ? this.writeDelay : this.readDelay;
     const end = this.clock + delay;
     const start = end - this.burstClocks;
-    // Without any wait the burst would have followed the one before, or its request after acceptance and a move.
-    const unhindered = Math.max(this.busFree, this.entryClock[entry]! + 1 + delay - this.burstClocks);
+    // Without any wait the burst would have followed the one before, or its request the clock after its move.
+    const unhindered = Math.max(this.busFree, this.entryMoved[entry]! + 1 + delay - this.burstClocks);
     let lost = start - unhindered;
     if (lost > 0) {
       const rank = bank >> this.rankShift;

@@ -11,6 +11,7 @@
  */
 import { greatestCommonDivisor } from '../../core/integers.ts';
 import type { Engine } from '../../sim/engine.ts';
+import type { Observer } from '../../sim/trace.ts';
 import { type Channel, emptyChannelStatistics } from './channel.ts';
 import { clockPeriod, geometryOf, type SdramConfig } from './config.ts';
 import { MemoryController } from './controller.ts';
@@ -47,6 +48,7 @@ export class Sdram implements Dram {
     private readonly engine: Engine,
     config: SdramConfig,
     clockMHz: number,
+    private readonly observer?: Observer | undefined,
   ) {
     this.controller = new MemoryController(config, () => ({
       completed: (transaction, clock) => this.burstCompleted(transaction, clock),
@@ -81,7 +83,9 @@ export class Sdram implements Dram {
     this.submittedAt[transaction] = write ? -1 : now;
     const arrival = this.clockOf(now);
     for (let burst = 0; burst < bursts; burst++) {
-      this.controller.offer(write, firstByte + burst * this.burstBytes, transaction, arrival);
+      const first = firstByte + burst * this.burstBytes;
+      this.observer?.request?.(write, first, arrival);
+      this.controller.offer(write, first, transaction, arrival);
     }
     for (let channel = 0; channel < this.wakeAt.length; channel++) this.scheduleWake(channel);
   }

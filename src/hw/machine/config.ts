@@ -5,7 +5,7 @@ import { sum } from '../../core/integers.ts';
 import { buffersSchema } from '../buffers/buffers.ts';
 import { crossChannelBytes, crossChannelPoolSchema } from '../cross-channel-pool/config.ts';
 import { dmaSchema } from '../dma/config.ts';
-import { dramSchema } from '../dram/config.ts';
+import { dramSchema, idealDramSchema, sdramSchema } from '../dram/config.ts';
 import { type BufferName, bufferNames } from '../isa/formats.ts';
 import { peArraySchema } from '../pe-array/config.ts';
 import { requantiseSchema } from '../requantise/config.ts';
@@ -38,6 +38,20 @@ export const machineSchema = z
   .describe('A machine: the hardware that Condensim simulates');
 
 export type MachineConfig = z.output<typeof machineSchema>;
+
+/** A machine file: its memory may stand in a file of its own. */
+export const machineFileSchema = machineSchema.extend({
+  dram: z.discriminatedUnion('kind', [
+    idealDramSchema,
+    sdramSchema,
+    z
+      .strictObject({
+        kind: z.literal('file').describe('The memory stands in a file of its own'),
+        path: z.string().min(1).max(1000).describe("Path of that file, from this file's folder"),
+      })
+      .describe('External memory from another file'),
+  ]),
+});
 
 /** Bytes of each on-chip buffer, 0 for one the machine does not have. */
 export function bufferBytes(machine: MachineConfig, buffer: BufferName): number {

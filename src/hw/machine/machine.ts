@@ -99,7 +99,7 @@ export function runMachine(
   const { queueDepth } = config.sequencer;
 
   // The machine's map: a unit a line.
-  const dram = makeDram(engine, config);
+  const dram = makeDram(engine, config, observer);
   const load = new DmaEngine(
     'load',
     engine,
@@ -160,6 +160,8 @@ export function runMachine(
   return { cycles: stepStart, steps, sram, events: engine.handled };
 }
 
-function makeDram(engine: Engine, { dram, clockMHz }: MachineConfig): Dram {
-  return dram.kind === 'ideal' ? new IdealDram(engine, dram, clockMHz) : new Sdram(engine, dram, clockMHz);
+function makeDram(engine: Engine, { dram, clockMHz }: MachineConfig, observer: Observer | undefined): Dram {
+  return dram.kind === 'ideal'
+    ? new IdealDram(engine, dram, clockMHz)
+    : new Sdram(engine, dram, clockMHz, observer);
 }
