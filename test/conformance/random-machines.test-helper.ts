@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { containerBytes, roundings } from '../../src/core/fixed-point.ts';
 import { clamp } from '../../src/core/integers.ts';
+import { sdramSchema } from '../../src/hw/dram/config.ts';
 import type { MachineConfig } from '../../src/hw/machine/config.ts';
 import type { NumberOptions } from '../../src/quant/quantised.ts';
 
@@ -17,12 +18,70 @@ const sized = (min: number, max: number) =>
 
 const side = fc.oneof(between(1, 20), fc.constantFrom(4, 8, 16));
 
-export const dramOf: fc.Arbitrary<MachineConfig['dram']> = fc.record({
+const idealDram: fc.Arbitrary<MachineConfig['dram']> = fc.record({
   kind: fc.constant('ideal' as const),
   bandwidthMBps: fc.oneof(fc.constantFrom(1, 10_000_000), sized(1, 1_000_000)),
   latencyNs: fc.oneof(fc.constant(0), between(0, 1000), fc.constant(100_000)),
   capacityMiB: fc.constant(16),
 });
+
+/** Small devices with legal timing, from leisurely to hurried, and any policy. */
+const realDram: fc.Arbitrary<MachineConfig['dram']> = fc
+  .record({
+    channels: fc.constantFrom(1, 1, 2, 4),
+    ranks: fc.constantFrom(1, 1, 2),
+    bankGroups: fc.constantFrom(1, 1, 2, 4),
+    burstLength: fc.constantFrom(4, 8, 16),
+    busWidth: fc.constantFrom(16, 32, 64),
+    tCK: fc.constantFrom(0.25, '5/6', 1.25, 7.5, 40),
+    clocks: fc.array(between(1, 30), { minLength: 12, maxLength: 12 }),
+    addressMapping: fc.constantFrom('rochrababgco', 'rorabgbachco', 'rababgrochco', 'corochrababg'),
+    pagePolicy: fc.constantFrom('open' as const, 'closed' as const),
+    transactionQueueEntries: fc.constantFrom(1, 4, 32),
+    commandQueueEntries: fc.constantFrom(1, 3, 8),
+    writeDrainThreshold: fc.constantFrom(0, 8),
+    refresh: fc.constantFrom('staggered' as const, 'none' as const),
+  })
+  .map((random) => {
+    const [CL, CWL, tRCD, tRP, tRRD, tCCD, tWTR, tWR, tRTP, tPPD, more, tRFC] = random.clocks as number[];
+    return sdramSchema.parse({
+      kind: 'sdram',
+      name: 'random',
+      organisation: {
+        channels: random.channels,
+        ranks: random.ranks,
+        bankGroups: random.bankGroups,
+        banksPerGroup: 2,
+        rows: 4096,
+        columns: 512,
+        deviceWidth: 16,
+        busWidth: random.busWidth,
+        burstLength: random.burstLength,
+      },
+      timing: {
+        ...{ tCK: random.tCK, CL, CWL, tRCD, tRP, tRAS: tRCD! + more!, tFAW: 2 * more!, tWR, tRTP, tPPD },
+        ...{
+          tRRD_S: tRRD,
+          tRRD_L: tRRD! + 1,
+          tCCD_S: tCCD,
+          tCCD_L: tCCD! + 2,
+          tWTR_S: tWTR,
+          tWTR_L: tWTR! + 3,
+        },
+        ...{ tRFC: 5 * tRFC!, tREFI: 5 * tRFC! + tRP! + 200 },
+      },
+      controller: {
+        addressMapping: random.addressMapping,
+        pagePolicy: random.pagePolicy,
+        transactionQueueEntries: random.transactionQueueEntries,
+        commandQueueEntries: random.commandQueueEntries,
+        writeDrainThreshold: random.writeDrainThreshold,
+        refresh: random.refresh,
+      },
+    });
+  });
+
+export const dramOf = fc.oneof(idealDram, realDram);
 
 /** A machine and the numbers of a network that it takes. */
 export interface Design {

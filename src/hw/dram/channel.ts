@@ -157,6 +157,8 @@ export class Channel {
   private readonly queueCount: Int32Array;
   private readonly hits: Int32Array;
   private readonly writes: Int32Array;
+  /** Writes behind a read of the same burst: by other addresses within it, or the write would not have been moved. */
+  private readonly blocked: Int32Array;
   private readonly openRow: Int32Array;
   private readonly columnCount: Int32Array;
   /** Entries in all bank queues. */
@@ -243,6 +245,7 @@ export class Channel {
     this.queueCount = new Int32Array(banks);
     this.hits = new Int32Array(banks);
     this.writes = new Int32Array(banks);
+    this.blocked = new Int32Array(banks);
     this.openRow = new Int32Array(banks).fill(none);
     this.columnCount = new Int32Array(banks);
     this.openBanks = new Int32Array(ranks);
@@ -565,8 +568,40 @@ export class Channel {
     if (count + 1 === this.bankEntries) this.fullBanks |= 1 << bank;
     this.queued++;
     if (this.openRow[bank] === this.entryRow[entry]) this.hits[bank] = this.hits[bank]! | (1 << count);
-    if (list === writing) this.writes[bank] = this.writes[bank]! | (1 << count);
+    if (list === writing) {
+      this.writes[bank] = this.writes[bank]! | (1 << count);
+      if (this.isBehindRead(bank, count)) this.blocked[bank] = this.blocked[bank]! | (1 << count);
+    }
     this.findCandidate(bank);
+  }
+
+  /** Whether an older entry of a bank's queue reads the burst that the entry at a place writes. */
+  private isBehindRead(bank: number, place: number): boolean {
+    const ring = bank * (this.ringMask + 1);
+    const head = this.queueHead[bank]!;
+    const entry = this.queue[ring + ((head + place) & this.ringMask)]!;
+    const writes = this.writes[bank]!;
+    for (let at = place - 1; at >= 0; at--) {
+      if (((writes >>> at) & 1) === 1) continue;
+      const other = this.queue[ring + ((head + at) & this.ringMask)]!;
+      if (
+        this.entryColumn[other] === this.entryColumn[entry] &&
+        this.entryRow[other] === this.entryRow[entry]
+      ) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private findBlocked(bank: number): void {
+    let blocked = 0;
+    for (let left = this.writes[bank]!; left !== 0; ) {
+      const place = 31 - Math.clz32(left);
+      left ^= 1 << place;
+      if (this.isBehindRead(bank, place)) blocked |= 1 << place;
+    }
+    this.blocked[bank] = blocked;
   }
 
   // Arbitration.
@@ -584,7 +619,7 @@ export class Channel {
     if (this.openRow[bank] !== none) {
       const hits = this.hits[bank]!;
       let kinds = (hits & ~this.writes[bank]!) !== 0 ? mayRead : 0;
-      if ((hits & this.writes[bank]!) !== 0) kinds |= mayWrite;
+      if ((hits & this.writes[bank]! & ~this.blocked[bank]!) !== 0) kinds |= mayWrite;
       // Only the oldest entry may close the row: if nobody hits it any more, or it has served enough.
       const mayClose = (hits & 1) === 0 && (hits === 0 || this.columnCount[bank]! >= this.rowHitCap);
       if (mayClose) kinds |= mayPrecharge;
@@ -663,7 +698,7 @@ export class Channel {
     }
     const writes = this.writes[bank]!;
     let ready = this.timers.readyClock(RD, bank) <= clock ? hits & ~writes : 0;
-    if (this.timers.readyClock(WR, bank) <= clock) ready |= hits & writes;
+    if (this.timers.readyClock(WR, bank) <= clock) ready |= hits & writes & ~this.blocked[bank]!;
     this.issueColumn(bank, 31 - Math.clz32(ready & -ready));
   }
 
@@ -745,6 +780,7 @@ export class Channel {
     const older = (1 << place) - 1;
     this.hits[bank] = (this.hits[bank]! & older) | ((this.hits[bank]! >>> 1) & ~older);
     this.writes[bank] = (this.writes[bank]! & older) | ((this.writes[bank]! >>> 1) & ~older);
+    if (this.blocked[bank] !== 0) this.findBlocked(bank);
     return entry;
   }
 

@@ -42,11 +42,13 @@ export const sdramConstraints: readonly Constraint[] = [
   // One bank: rows open and close.
   { scope: 'bank', after: ['ACT'], before: ['RD', 'WR'], delay: 'tRCD - AL' },
   { scope: 'bank', after: ['ACT'], before: ['PRE'], delay: 'tRAS' },
-  { scope: 'bank', after: ['ACT'], before: ['ACT', 'REF'], delay: 'tRC' },
+  { scope: 'bank', after: ['ACT'], before: ['ACT'], delay: 'tRC' },
   { scope: 'bank', after: ['PRE'], before: ['ACT', 'REF'], delay: 'tRP' },
   { scope: 'bank', after: ['RD'], before: ['PRE'], delay: 'AL + tRTP' },
   { scope: 'bank', after: ['WR'], before: ['PRE'], delay: 'WL + BURST + tWR' },
-  { scope: 'bank', after: ['RDA'], before: ['ACT', 'REF'], delay: 'AL + BURST + tRTP + tRP' },
+  // DRAMsim3 lets a refresh follow an auto-precharge sooner than an activate, and without a look at tRAS.
+  { scope: 'bank', after: ['RDA'], before: ['ACT'], delay: 'AL + BURST + tRTP + tRP' },
+  { scope: 'bank', after: ['RDA'], before: ['REF'], delay: 'AL + tRTP + tRP' },
   { scope: 'bank', after: ['WRA'], before: ['ACT', 'REF'], delay: 'WL + BURST + tWR + tRP' },
   // The shared parts: row logic, column path, data bus.
   { scope: 'bankGroup', after: ['ACT'], before: ['ACT'], delay: 'tRRD_L' },
