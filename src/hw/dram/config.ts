@@ -177,13 +177,22 @@ const energySchema = z
     }),
     z.strictObject({
       kind: z.literal('currents'),
-      VDD: amount('Supply, in volts'),
-      IDD0: amount('Activate-precharge cycling, milliamperes of a device'),
-      IDD2N: amount('Standby, all banks precharged, milliamperes of a device'),
-      IDD3N: amount('Standby, a bank active, milliamperes of a device'),
-      IDD4R: amount('Burst read, milliamperes of a device'),
-      IDD4W: amount('Burst write, milliamperes of a device'),
-      IDD5AB: amount('All-bank refresh, milliamperes of a device'),
+      supplies: z
+        .array(
+          z
+            .strictObject({
+              volts: amount('Voltage of the supply'),
+              IDD0: amount('Activate-precharge cycling'),
+              IDD2N: amount('Standby, all banks precharged'),
+              IDD3N: amount('Standby, a bank active'),
+              IDD4R: amount('Burst read'),
+              IDD4W: amount('Burst write'),
+              IDD5AB: amount('All-bank refresh'),
+            })
+            .describe('Currents in milliamperes of a device'),
+        )
+        .min(1)
+        .max(4),
     }),
   ])
   .describe('What the energy is counted from');

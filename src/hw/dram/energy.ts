@@ -41,16 +41,18 @@ export function dramEnergy(
     };
   }
   const { ranks, devicesPerRank, burstClocks } = geometryOf(config);
-  // Volts times milliamperes times nanoseconds are picojoules.
-  const perClock = energy.VDD * nanoseconds * devicesPerRank;
   const { tRAS, tRP, tRFC } = timing;
   const tRC = timing.tRC ?? tRAS + tRP;
   const idleClocks = clocks * ranks * organisation.channels - activeClocks;
-  return {
-    activate: activates * perClock * (energy.IDD0 * tRC - energy.IDD3N * tRAS - energy.IDD2N * (tRC - tRAS)),
-    read: readBursts * perClock * burstClocks * (energy.IDD4R - energy.IDD3N),
-    write: writeBursts * perClock * burstClocks * (energy.IDD4W - energy.IDD3N),
-    refresh: refreshes * perClock * tRFC * (energy.IDD5AB - energy.IDD3N),
-    background: perClock * (energy.IDD3N * activeClocks + energy.IDD2N * idleClocks),
-  };
+  const total: DramEnergy = { activate: 0, read: 0, write: 0, refresh: 0, background: 0 };
+  for (const { volts, IDD0, IDD2N, IDD3N, IDD4R, IDD4W, IDD5AB } of energy.supplies) {
+    // Volts times milliamperes times nanoseconds are picojoules.
+    const perClock = volts * nanoseconds * devicesPerRank;
+    total.activate += activates * perClock * (IDD0 * tRC - IDD3N * tRAS - IDD2N * (tRC - tRAS));
+    total.read += readBursts * perClock * burstClocks * (IDD4R - IDD3N);
+    total.write += writeBursts * perClock * burstClocks * (IDD4W - IDD3N);
+    total.refresh += refreshes * perClock * tRFC * (IDD5AB - IDD3N);
+    total.background += perClock * (IDD3N * activeClocks + IDD2N * idleClocks);
+  }
+  return total;
 }
