@@ -58,7 +58,7 @@ async function replayFile(config: SdramConfig, options: DramOptions, output: Out
   const commands = options.commands === undefined ? undefined : new CommandTrace(options.commands, config);
   try {
     const result = await replay(config, requests, commands && ((channel) => commands.listenerOf(channel)));
-    commands?.commit();
+    commands?.commit(result.finishCycles);
     if (result.wrappedRequests > 0) {
       // Always said: the figures are those of other addresses than the trace has.
       const number = result.wrappedRequests === 1 ? '1 address' : `${result.wrappedRequests} addresses`;

@@ -22,7 +22,7 @@ const lineForms: Record<TraceFormat, string> = {
 };
 
 /** The latest clock of a request: beyond, refreshes alone would keep the replay busy for minutes. */
-export const maximumTraceClock = 10 ** 11;
+export const maximumTraceClock = 10 ** 10;
 /** Characters of a line. */
 export const maximumLineLength = 256;
 

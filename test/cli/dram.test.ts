@@ -54,7 +54,7 @@ async function replayed(config: string, trace: string, ...more: string[]): Promi
   return dramReportSchema.parse(JSON.parse(stdout));
 }
 
-/** Lines of the commands up to the end of each channel's data, channel by channel. */
+/** Lines of the commands up to the end of all data, channel by channel. */
 function expectedCommands(config: SdramConfig, requests: readonly Request[]): string[][] {
   const { channels, bankGroups, banksPerGroup } = config.organisation;
   const perRank = bankGroups * banksPerGroup;
@@ -68,9 +68,11 @@ function expectedCommands(config: SdramConfig, requests: readonly Request[]): st
     },
   }));
   for (const { write, address, clock } of requests) controller.offer(write, address, 0, clock);
+  for (const channel of controller.channels) channel.finishWork();
+  const finish = Math.max(...controller.channels.map((channel) => channel.finish));
   return controller.channels.map((channel, index) => {
-    channel.finishWork();
-    return issued[index]!.filter(({ clock }) => clock <= channel.finish).map(({ line }) => line);
+    channel.advanceTo(finish);
+    return issued[index]!.filter(({ clock }) => clock <= finish).map(({ line }) => line);
   });
 }
 
