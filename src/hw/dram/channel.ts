@@ -6,7 +6,7 @@
  * in which nothing can happen are skipped exactly. Nothing is allocated per request; clocks are 32-bit integers
  * relative to an epoch that moves along, so that runs may be long.
  */
-import { assert } from '../../core/diagnostics.ts';
+import { assert, InputError } from '../../core/diagnostics.ts';
 import type { AddressMapping } from './address.ts';
 import { AddressIndex } from './address-index.ts';
 import { geometryOf, type SdramConfig } from './config.ts';
@@ -82,6 +82,8 @@ const never = 0x7000_0000;
 /** Where the epoch moves on, and by how much. */
 const epochEnd = 0x4000_0000;
 const epochStride = 0x3000_0000;
+/** So many clocks with something happening and no data: refreshes leave no time for a request. */
+const fruitlessLimit = 1_000_000;
 
 /** The two transaction queues. */
 const reading = 0;
@@ -200,6 +202,8 @@ export class Channel {
   private trailingClocks = new Float64Array(64);
   private trailingCommands = new Uint8Array(64);
   private trailingCount = 0;
+  /** Clocks looked at since the last burst while requests waited. */
+  private fruitless = 0;
 
   constructor(
     config: SdramConfig,
@@ -454,6 +458,11 @@ export class Channel {
     if (this.refreshClock === clock) this.issueForRefresh();
     else if (this.winnerClock === clock) this.issueFromQueue(this.winner);
     this.moveTransaction();
+    if (this.queued > 0 && ++this.fruitless > fruitlessLimit) {
+      throw new InputError(
+        'the memory refreshes without end and never serves a request: its timing leaves no time between refreshes, expected a longer tREFI or shorter delays',
+      );
+    }
   }
 
   private moveEpoch(): void {
@@ -845,6 +854,7 @@ export class Channel {
     if (end > this.busFree) this.busFree = end;
     if (end > this.dataEnd) this.dataEnd = end;
     this.trailingCount = 0;
+    this.fruitless = 0;
   }
 
   /** Notes a command without data that comes after all data so far. */
