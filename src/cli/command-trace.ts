@@ -3,8 +3,8 @@
  * a command has not, columns in bursts. With several channels the channel's number stands in front, and the lines of
  * each channel are in the order of clocks.
  *
- * Commands after a channel's last data belong to no request and are not counted; so what comes after data is held
- * back until more data follow.
+ * Commands after the end of all data belong to no request and are not counted; so what comes after a channel's data is
+ * held back until more data follow, or the end is known.
  */
 import { gzipSync } from 'node:zlib';
 import type { ChannelListener } from '../hw/dram/channel.ts';
@@ -28,6 +28,8 @@ export class CommandTrace {
   private readonly file: AtomicFile;
   private readonly isPacked: boolean;
   private text = '';
+  /** What every channel holds back, by the prefix of its lines. */
+  private readonly held = new Map<string, HeldCommands[]>();
 
   private readonly isSingle: boolean;
   private readonly banks: number;
@@ -55,12 +57,13 @@ export class CommandTrace {
   listenerOf(channel: number): ChannelListener {
     const prefix = this.isSingle ? '' : `${channel} `;
     const held: HeldCommands[] = [];
+    this.held.set(prefix, held);
     let dataEnd = -1;
     return {
       command: (clock, command, bank, row, column) => {
         const isRead = command === RD || command === RDA;
         if (isRead || command === WR || command === WRA) {
-          for (const commands of held) this.addHeld(prefix, commands);
+          for (const commands of held) this.addHeld(prefix, commands, clock);
           held.length = 0;
           dataEnd = Math.max(dataEnd, clock + (isRead ? this.readDelay : this.writeDelay));
         } else if (clock > dataEnd) {
@@ -72,8 +75,11 @@ export class CommandTrace {
     };
   }
 
-  /** Leaves the complete file; what is still held back is dropped. */
-  commit(): void {
+  /** Leaves the complete file, with the commands up to the clock in which the last data end. */
+  commit(finish: number): void {
+    for (const [prefix, held] of this.held) {
+      for (const commands of held) this.addHeld(prefix, commands, finish);
+    }
     this.flush();
     this.file.commit();
   }
@@ -101,9 +107,10 @@ export class CommandTrace {
     return (bank + index * this.banksPerRank) % this.banks;
   }
 
-  private addHeld(prefix: string, held: HeldCommands): void {
+  private addHeld(prefix: string, held: HeldCommands, last: number): void {
     for (let index = 0; index < held.count; index++) {
       const clock = held.clock + index * held.stride;
+      if (clock > last) return;
       this.add(prefix, clock, held.command, this.refreshedBank(held, index), held.row, -1);
     }
   }
