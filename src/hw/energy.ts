@@ -3,7 +3,7 @@
  * about it)", ISSCC 2014. Integer addition of 8 and 32 bits 0.03 and 0.1; multiplication of 8 x 8 and 32 x 32 bits 0.2 and
  * 3.1; a cache access of 64 bits from 8 KiB, 32 KiB and 1 MiB 10, 20 and 100. What lies between follows from those:
  *
- * - an adder grows with its bits: the straight line through 8 and 32;
+ * - an adder grows with its bits: the straight line through 8 and 32, below 8 in proportion;
  * - a multiplier grows with the product of its widths: 0.2 x a x b / 64 (32 x 32 gives 3.2);
  * - an SRAM grows with its capacity between the three sizes as a power of it, below 8 KiB and above 1 MiB as the square root; an access
  *   costs in proportion to its bits; a second port lets it grow by half (an assumption; the source has single ports).
@@ -13,7 +13,7 @@
 
 /** Addition (or comparison) of two numbers of `bits` bits. */
 export function additionPicojoules(bits: number): number {
-  return Math.max(0.03 * (bits / 8), 0.03 + ((0.1 - 0.03) * (bits - 8)) / (32 - 8));
+  return bits <= 8 ? 0.03 * (bits / 8) : 0.03 + ((0.1 - 0.03) * (bits - 8)) / (32 - 8);
 }
 
 /** Multiplication of `a` bits by `b` bits. */
