@@ -16,7 +16,7 @@ export const energySchema = z
     picojoules: amount,
     byUnit: z
       .record(z.string(), amount)
-      .describe('peArray, requantise, crossChannelPool, spatialPool, each buffer, dram; they add up'),
+      .describe('peArray, requantise, crossChannel, spatialPool, each buffer, dram; they add up'),
   })
   .describe('See the conventions for what is counted and the source of the figures');
 
@@ -32,7 +32,7 @@ export function stepEnergy(step: Step, result: StepResult, machine: MachineConfi
       (multiplicationPicojoules(peArray.activationBits, peArray.weightBits) +
         additionPicojoules(peArray.accumulatorBits)),
     requantise: step.requantised === undefined ? 0 : values * requantisePicojoules(machine),
-    crossChannelPool: values * (1 - 1 / ratioOf(step)) * additionPicojoules(peArray.activationBits),
+    crossChannel: values * (1 - 1 / ratioOf(step)) * additionPicojoules(peArray.activationBits),
     spatialPool:
       step.pooling === undefined
         ? 0
@@ -44,9 +44,7 @@ export function stepEnergy(step: Step, result: StepResult, machine: MachineConfi
     keyof SramStatistics,
     { bytes: number },
   ][]) {
-    byUnit[name === 'crossChannel' ? 'crossChannelPool' : name] =
-      (byUnit[name === 'crossChannel' ? 'crossChannelPool' : name] ?? 0) +
-      bytes * sramPicojoulesPerByte(...memoryOf(name, machine));
+    byUnit[name] = (byUnit[name] ?? 0) + bytes * sramPicojoulesPerByte(...memoryOf(name, machine));
   }
   if (machine.dram.kind === 'sdram' && result.sdram !== undefined) {
     const dram = dramEnergy(machine.dram, result.sdram);

@@ -198,7 +198,7 @@ function energyTable(report: RunReport, style: Style): string {
 
 const energyParts: readonly { heading: string; units: readonly string[] }[] = [
   { heading: 'array', units: ['peArray'] },
-  { heading: 'post-proc.', units: ['requantise', 'crossChannelPool', 'spatialPool', 'table'] },
+  { heading: 'post-proc.', units: ['requantise', 'crossChannel', 'spatialPool', 'table'] },
   { heading: 'feature', units: ['feature'] },
   { heading: 'weight', units: ['weight'] },
   { heading: 'other SRAM', units: ['parameter', 'accumulator', 'pool', 'output'] },
