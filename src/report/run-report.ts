@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { sum } from '../core/integers.ts';
 import type { Shape } from '../graph/graph.ts';
 import type { IntegerValues } from '../graph/op.ts';
-import type { BufferStatistics } from '../hw/buffers/buffers.ts';
+import { emptySramStatistics, type SramStatistics } from '../hw/buffers/buffers.ts';
 import type { DramConfig } from '../hw/dram/config.ts';
+import { energySource } from '../hw/energy.ts';
 import { type MachineConfig, totalBufferBytes } from '../hw/machine/config.ts';
 import {
   type DramTraffic,
@@ -13,8 +14,10 @@ import {
   type StepResult,
 } from '../hw/machine/machine.ts';
 import type { LayeredNetwork } from '../quant/layers.ts';
+import { layerMinimumBytes, networkMinimumBytes, type StepBounds, stepBounds } from '../schedule/minima.ts';
 import type { Program } from '../schedule/program.ts';
 import { ratioOf, type Step } from '../schedule/steps.ts';
+import { addEnergies, energySchema, stepEnergy } from './energy-report.ts';
 import { memoryReport, memoryReportSchema, rowCounters } from './memory-report.ts';
 import { type MemoryStudy, memoryStudySchema } from './memory-study-report.ts';
 
@@ -58,6 +61,15 @@ const stalls = z
   })
   .describe('Cycles in which the array took no step; with computeCycles they add up to the cycles');
 
+const bounds = z
+  .strictObject({
+    computeCycles: count.describe('macs / processing elements; of a streamed map, values / rows'),
+    dramCycles: count.describe("The layer's bytes at the memory's peak bandwidth"),
+    fraction: fraction.describe('The larger of the two / measured cycles: 1 = nothing is lost'),
+    limitedBy: z.enum(['compute', 'dram']),
+  })
+  .describe('The least cycles the layer could take (roofline)');
+
 const sramCounter = z.strictObject({ reads: count, writes: count, bytes: count });
 
 export const runReportSchema = z.strictObject({
@@ -91,7 +103,17 @@ export const runReportSchema = z.strictObject({
     peakFeatureMapBytes: count.describe('Most bytes of feature maps alive in DRAM at any step'),
     commands: count.describe('Commands of the program'),
     accumulatorOverflows: count.describe('Additions that left the accumulator; full mode only'),
-    dram: memoryTraffic,
+    dram: z.strictObject({
+      ...memoryTraffic.shape,
+      minima: z
+        .strictObject({
+          layerByLayerBytes: count.describe('Weights, input and output of every layer, each once'),
+          networkBytes: count.describe('All weights, the network input and its outputs, each once'),
+        })
+        .describe('Least traffic; only maps kept on chip go below the first, nothing below the second'),
+    }),
+    bounds,
+    energy: energySchema,
     sram: z
       .record(z.string(), sramCounter)
       .describe('Word accesses of each on-chip memory and the bytes they carried'),
@@ -108,6 +130,8 @@ export const runReportSchema = z.strictObject({
       utilization: fraction,
       computeCycles: count,
       stalls,
+      bounds,
+      energy: energySchema,
       dram: memoryTraffic,
     }),
   ),
@@ -122,6 +146,7 @@ export const runReportSchema = z.strictObject({
 });
 
 export type RunReport = z.output<typeof runReportSchema>;
+type Bounds = z.output<typeof bounds>;
 export type RunTraffic = z.output<typeof traffic>;
 
 /** What a report is made from; see `Simulation` in pipeline.ts. */
@@ -144,6 +169,8 @@ export async function runReport(
   const processingElements = machine.peArray.rows * machine.peArray.columns;
   const clockHz = machine.clockMHz * 1e6;
   const total = totalTraffic(result.steps);
+  const layers = program.steps.map(({ step }, index) => layerReport(step, result.steps[index]!, machine));
+  const steps = program.steps.map(({ step }) => step);
   return {
     schemaVersion: reportSchemaVersion,
     model: {
@@ -178,15 +205,16 @@ export async function runReport(
           machine.clockMHz,
           result.steps.map((step) => step.sdram),
         ),
+        minima: {
+          layerByLayerBytes: sum(steps.map((step) => layerMinimumBytes(step, program.values))),
+          networkBytes: networkMinimumBytes(network, steps, program.values),
+        },
       },
-      sram: Object.fromEntries(
-        Object.entries(result.sram).map(([name, { reads, writes, bytes }]: [string, BufferStatistics]) => [
-          name,
-          { reads, writes, bytes },
-        ]),
-      ),
+      bounds: addBounds(layers),
+      energy: addEnergies(layers.map((layer) => layer.energy)),
+      sram: totalSram(result.steps),
     },
-    layers: program.steps.map(({ step }, index) => layerReport(step, result.steps[index]!, machine)),
+    layers,
     memoryStudy,
     outputs: await outputReports(subject),
   };
@@ -207,8 +235,45 @@ function layerReport(step: Step, result: StepResult, machine: MachineConfig): Ru
     utilization: step.macs / (cycles * processingElements),
     computeCycles: busy,
     stalls: layerStalls,
+    bounds: boundsReport(stepBounds(step, result.dram.readBytes + result.dram.writeBytes, machine), cycles),
+    energy: stepEnergy(step, result, machine),
     dram: { ...trafficReport(result.dram), ...memoryReport(machine.dram, machine.clockMHz, [result.sdram]) },
   };
+}
+
+function boundsReport({ computeCycles, dramCycles }: StepBounds, cycles: number): Bounds {
+  return {
+    computeCycles,
+    dramCycles,
+    fraction: Math.max(computeCycles, dramCycles) / cycles,
+    limitedBy: computeCycles >= dramCycles ? 'compute' : 'dram',
+  };
+}
+
+/** Layers follow each other, so that the least of the run is the sum of their least. */
+function addBounds(layers: RunReport['layers']): Bounds {
+  const computeCycles = sum(layers.map((layer) => layer.bounds.computeCycles));
+  const dramCycles = sum(layers.map((layer) => layer.bounds.dramCycles));
+  const least = sum(layers.map(({ bounds: b }) => Math.max(b.computeCycles, b.dramCycles)));
+  const cycles = sum(layers.map((layer) => layer.cycles));
+  return {
+    computeCycles,
+    dramCycles,
+    fraction: least / cycles,
+    limitedBy: computeCycles >= dramCycles ? 'compute' : 'dram',
+  };
+}
+
+function totalSram(steps: readonly StepResult[]): SramStatistics {
+  const total = emptySramStatistics();
+  for (const { sram } of steps) {
+    for (const name of Object.keys(total) as (keyof SramStatistics)[]) {
+      total[name].reads += sram[name].reads;
+      total[name].writes += sram[name].writes;
+      total[name].bytes += sram[name].bytes;
+    }
+  }
+  return total;
 }
 
 function trafficReport(traffic: DramTraffic): RunTraffic {
@@ -251,6 +316,7 @@ function conventions(program: Program, dram: DramConfig): string[] {
     `A value of a feature map takes ${program.values.elementBytes} byte${program.values.elementBytes > 1 ? 's' : ''}, a weight ${program.values.weightBytes}; narrower ones are not packed.`,
     'Rows of the halo between bands are read again and counted again.',
     'The program itself is held on chip; fetching it is not counted.',
+    energySource,
     ...memoryConventions(dram),
   ];
   if (placementOfVirtualMaps(program) === 'stored') {

@@ -16,6 +16,10 @@ export function runTable(report: RunReport, style: Style): string {
     '\n',
     cyclesTable(report, style),
     '\n',
+    boundsTable(report, style),
+    '\n',
+    energyTable(report, style),
+    '\n',
     ...(report.memoryStudy === null ? [] : [memoryStudyTables(report.memoryStudy, style), '\n']),
     ...outputLines(report, style),
     `${style.heading('Conventions')}\n`,
@@ -53,9 +57,13 @@ export function runFigures(report: RunReport): [heading: string, value: string][
 
 function totalsTable(report: RunReport, style: Style): string {
   const { totals } = report;
-  const { transactions } = totals.dram;
+  const { transactions, totalBytes } = totals.dram;
+  const ratio = (least: number): number => totalBytes / least;
   const rows: [string, string][] = [
     ...runFigures(report),
+    ['least cycles / cycles (%)', percent(totals.bounds.fraction)],
+    ['DRAM bytes / least, layer by layer', decimal(ratio(totals.dram.minima.layerByLayerBytes), 3)],
+    ['DRAM bytes / least, network', decimal(ratio(totals.dram.minima.networkBytes), 3)],
     ['DRAM transactions', grouped(transactions)],
     ['commands', grouped(totals.commands)],
     ['accumulator overflows', grouped(totals.accumulatorOverflows)],
@@ -138,6 +146,66 @@ function cyclesTable(report: RunReport, style: Style): string {
     style,
   );
 }
+
+/** The roofline, layer by layer. */
+function boundsTable(report: RunReport, style: Style): string {
+  const row = (name: string, cycles: number, { computeCycles, dramCycles, fraction, limitedBy }: Bounds) => [
+    name,
+    grouped(cycles),
+    grouped(computeCycles),
+    grouped(dramCycles),
+    percent(fraction),
+    limitedBy === 'dram' ? 'DRAM' : limitedBy,
+  ];
+  return formatTable(
+    [
+      { heading: 'Least cycles', align: 'left', shrinks: true },
+      { heading: 'cycles', align: 'right' },
+      { heading: 'compute', align: 'right' },
+      { heading: 'DRAM', align: 'right' },
+      { heading: 'reached (%)', align: 'right' },
+      { heading: 'limit', align: 'left' },
+    ],
+    [
+      ...report.layers.map((layer) => row(layer.name, layer.cycles, layer.bounds)),
+      row('all', report.totals.cycles, report.totals.bounds),
+    ],
+    style,
+  );
+}
+
+/** Energy by unit of every layer; units that cost nothing anywhere are left out. */
+function energyTable(report: RunReport, style: Style): string {
+  const { byUnit } = report.totals.energy;
+  const parts = energyParts.filter(({ units }) => units.some((unit) => (byUnit[unit] ?? 0) > 0));
+  const row = (name: string, energy: RunReport['totals']['energy']) => [
+    name,
+    ...parts.map(({ units }) =>
+      decimal(units.reduce((total, unit) => total + (energy.byUnit[unit] ?? 0), 0) / 1e6, 1),
+    ),
+    decimal(energy.picojoules / 1e6, 1),
+  ];
+  return formatTable(
+    [
+      { heading: 'Energy (uJ)', align: 'left', shrinks: true },
+      ...parts.map(({ heading }) => ({ heading, align: 'right' as const })),
+      { heading: 'all', align: 'right' },
+    ],
+    [...report.layers.map((layer) => row(layer.name, layer.energy)), row('all', report.totals.energy)],
+    style,
+  );
+}
+
+const energyParts: readonly { heading: string; units: readonly string[] }[] = [
+  { heading: 'array', units: ['peArray'] },
+  { heading: 'post-proc.', units: ['requantise', 'crossChannel', 'spatialPool', 'table'] },
+  { heading: 'feature', units: ['feature'] },
+  { heading: 'weight', units: ['weight'] },
+  { heading: 'other SRAM', units: ['parameter', 'accumulator', 'pool', 'output'] },
+  { heading: 'DRAM', units: ['dram'] },
+];
+
+type Bounds = RunReport['totals']['bounds'];
 
 function outputLines(report: RunReport, style: Style): string[] {
   if (report.outputs.length === 0) return [];

@@ -35,12 +35,12 @@ export interface StepResult {
   readonly dram: DramTraffic;
   /** What the memory did; undefined for an ideal one. */
   readonly sdram: SdramStatistics | undefined;
+  readonly sram: SramStatistics;
 }
 
 export interface MachineResult {
   readonly cycles: number;
   readonly steps: readonly StepResult[];
-  readonly sram: SramStatistics;
   /** Events the engine handled: what the simulation cost, not what the machine did. */
   readonly events: number;
 }
@@ -69,7 +69,7 @@ export function runMachine(
   { data, observer, onStep }: MachineRun = {},
 ): MachineResult {
   const engine = new Engine();
-  const sram = emptySramStatistics();
+  let sram = emptySramStatistics();
   const steps: StepResult[] = [];
   let traffic = emptyTraffic();
   let stepStart = 0;
@@ -144,12 +144,15 @@ export function runMachine(
       array: compute.cycles,
       dram: traffic,
       sdram: dram.takeStatistics(),
+      sram,
     });
     for (const tokens of [loadToCompute, computeToLoad, computeToStore, storeToCompute]) {
       assert(tokens.count === 0, `step ${steps.length - 1} leaves a token behind`);
     }
     compute.cycles = emptyArrayCycles();
     traffic = emptyTraffic();
+    sram = emptySramStatistics();
+    compute.sram = sram;
     stepStart = engine.now;
     onStep?.(steps.length - 1);
   });
@@ -157,7 +160,7 @@ export function runMachine(
   sequencer.start();
   engine.run();
   assert(sequencer.isFinished, `the program deadlocks at cycle ${engine.now} in step ${steps.length}`);
-  return { cycles: stepStart, steps, sram, events: engine.handled };
+  return { cycles: stepStart, steps, events: engine.handled };
 }
 
 function makeDram(engine: Engine, { dram, clockMHz }: MachineConfig, observer: Observer | undefined): Dram {

@@ -1,0 +1,83 @@
+/** Energy of a step and of a run, by unit. */
+import { z } from 'zod';
+import { product } from '../core/integers.ts';
+import type { SramStatistics } from '../hw/buffers/buffers.ts';
+import { dramEnergy } from '../hw/dram/energy.ts';
+import { additionPicojoules, multiplicationPicojoules, sramPicojoulesPerByte } from '../hw/energy.ts';
+import type { BufferName } from '../hw/isa/formats.ts';
+import { bufferBytes, type MachineConfig } from '../hw/machine/config.ts';
+import type { StepResult } from '../hw/machine/machine.ts';
+import { ratioOf, type Step } from '../schedule/steps.ts';
+
+const amount = z.number().min(0);
+
+export const energySchema = z
+  .strictObject({
+    picojoules: amount,
+    byUnit: z
+      .record(z.string(), amount)
+      .describe('peArray, requantise, crossChannel, spatialPool, each buffer, dram; they add up'),
+  })
+  .describe('See the conventions for what is counted and the source of the figures');
+
+export type Energy = z.output<typeof energySchema>;
+
+/** Energy of one step. The DRAM is left out where its config has no figures. */
+export function stepEnergy(step: Step, result: StepResult, machine: MachineConfig): Energy {
+  const { peArray } = machine;
+  const values = product(step.convolvedShape);
+  const byUnit: Record<string, number> = {
+    peArray:
+      step.macs *
+      (multiplicationPicojoules(peArray.activationBits, peArray.weightBits) +
+        additionPicojoules(peArray.accumulatorBits)),
+    requantise: step.requantised === undefined ? 0 : values * requantisePicojoules(machine),
+    crossChannel: values * (1 - 1 / ratioOf(step)) * additionPicojoules(peArray.activationBits),
+    spatialPool:
+      step.pooling === undefined
+        ? 0
+        : product(step.outputShape) *
+          product(step.pooling.window) *
+          additionPicojoules(peArray.activationBits),
+  };
+  for (const [name, { bytes }] of Object.entries(result.sram) as [
+    keyof SramStatistics,
+    { bytes: number },
+  ][]) {
+    byUnit[name] = (byUnit[name] ?? 0) + bytes * sramPicojoulesPerByte(...memoryOf(name, machine));
+  }
+  if (machine.dram.kind === 'sdram' && result.sdram !== undefined) {
+    const dram = dramEnergy(machine.dram, result.sdram);
+    if (dram !== null) byUnit.dram = Object.values(dram).reduce((total, part) => total + part, 0);
+  }
+  return withTotal(byUnit);
+}
+
+export function addEnergies(energies: readonly Energy[]): Energy {
+  const byUnit: Record<string, number> = {};
+  for (const energy of energies) {
+    for (const [unit, picojoules] of Object.entries(energy.byUnit)) {
+      byUnit[unit] = (byUnit[unit] ?? 0) + picojoules;
+    }
+  }
+  return withTotal(byUnit);
+}
+
+function withTotal(byUnit: Record<string, number>): Energy {
+  return { picojoules: Object.values(byUnit).reduce((total, part) => total + part, 0), byUnit };
+}
+
+/** One value: bias, scale (a multiplication, or nothing but wires for a shift), zero point. */
+function requantisePicojoules({ peArray, postProcessing }: MachineConfig): number {
+  const { form, multiplierBits } = postProcessing.requantise;
+  const scale = form === 'shift' ? 0 : multiplicationPicojoules(peArray.accumulatorBits, multiplierBits);
+  return additionPicojoules(peArray.accumulatorBits) + scale + additionPicojoules(peArray.activationBits);
+}
+
+/** Bytes and ports of the memory (or of one of its banks) that an access goes to. */
+function memoryOf(name: keyof SramStatistics, machine: MachineConfig): [bytes: number, ports: 1 | 2] {
+  if (name === 'crossChannel') return [machine.peArray.rows * 2, 2];
+  const bytes = bufferBytes(machine, name satisfies BufferName);
+  // Written by DMA or a unit while another reads: every buffer but the table has two ports.
+  return [name === 'feature' ? bytes / machine.buffers.feature.banks : bytes, name === 'table' ? 1 : 2];
+}

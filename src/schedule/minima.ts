@@ -1,0 +1,53 @@
+/**
+ * The least a schedule can cost: cycles of a layer's arithmetic and of its bytes, and bytes of a layer and of the network.
+ *
+ * Two minima of traffic. Layer by layer: every step reads its weights and its input and writes its output, each
+ * once; only maps that stay on chip between steps can go below. Network: all weights, the network's input and its outputs, once
+ * each; nothing goes below. A weight or bias takes the bytes of a weight, a value those of a value: records, tables,
+ * halos and repeated reads are what a schedule adds.
+ */
+import { ceilDiv, product, sum } from '../core/integers.ts';
+import { peakBandwidthMBps } from '../hw/dram/config.ts';
+import type { MachineConfig } from '../hw/machine/config.ts';
+import type { LayeredNetwork } from '../quant/layers.ts';
+import type { ValueSizes } from './geometry.ts';
+import type { Step } from './steps.ts';
+
+/** Cycles that a step takes at least. */
+export interface StepBounds {
+  /** Every element multiplies in every cycle; or, without products, every lane takes a value in every cycle. */
+  readonly computeCycles: number;
+  /** The bytes the step moved, at the memory's peak bandwidth. */
+  readonly dramCycles: number;
+}
+
+export function stepBounds(step: Step, movedBytes: number, machine: MachineConfig): StepBounds {
+  const { rows, columns } = machine.peArray;
+  const [maps, height, width] = step.convolvedShape;
+  const streamed = step.inputs.length * maps * height * width;
+  return {
+    computeCycles: step.macs > 0 ? ceilDiv(step.macs, rows * columns) : ceilDiv(streamed, rows),
+    dramCycles: Math.ceil((movedBytes * machine.clockMHz) / peakBandwidthMBps(machine.dram)),
+  };
+}
+
+/** Bytes of a step's weights, inputs and output, each once. */
+export function layerMinimumBytes(step: Step, values: ValueSizes): number {
+  const parameters = sum(step.layers.map((layer) => layer.parameters));
+  const maps = step.inputs.length * product(step.inputShape) + product(step.outputShape);
+  return parameters * values.weightBytes + maps * values.elementBytes;
+}
+
+/** Bytes of the network's weights, its input and what the machine hands back, each once. */
+export function networkMinimumBytes(
+  network: LayeredNetwork,
+  steps: readonly Step[],
+  values: ValueSizes,
+): number {
+  const outputs = network.machineOutputs.map((name) => {
+    const step = steps.findLast(({ output }) => output === name);
+    return step === undefined ? 0 : product([step.outputChannels.total, ...step.outputShape.slice(1)]);
+  });
+  const maps = product(network.graph.input.shape) + sum(outputs);
+  return network.parameters * values.weightBytes + maps * values.elementBytes;
+}
