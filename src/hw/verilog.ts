@@ -106,11 +106,14 @@ export function bitsFor(most: number): number {
   return Math.max(1, most.toString(2).length);
 }
 
-/**
- * `expression`, which is signed and `from` bits wide, brought to `to` >= `from` bits by repeating its sign bit.
- * `expression` must be a name, as bits are selected from it. The result is an unsigned concatenation.
- */
+/** The signed vector `name` of `from` bits brought to `to` >= `from` bits by repeating its sign; a concatenation. */
 export function signExtend(name: string, from: number, to: number): string {
   assert(to >= from, `${name} has ${from} bits, more than ${to}`);
-  return to === from ? name : `{{${to - from}{${name}[${from - 1}]}}, ${name}}`;
+  const sign = `${name}[${from - 1}]`;
+  return to === from ? name : `{${to === from + 1 ? sign : `{${to - from}{${sign}}}`}, ${name}}`;
+}
+
+/** A module and how many instances of it a machine has. */
+export interface CountedModule extends VerilogModule {
+  readonly count: number;
 }
