@@ -7,6 +7,7 @@
  */
 import type { MachineConfig } from '../machine/config.ts';
 import {
+  type CountedModule,
   clockPort,
   literal,
   range,
@@ -176,6 +177,15 @@ export function settledSum({ sum, result, left, right, overflow }: SettledSum): 
 function operand(name: string, from: number, to: number): string {
   if (from > to) return `${name}${range(to)}`;
   return signExtend(name, from, to);
+}
+
+/** The array and its elements. */
+export function peArrayModules(machine: MachineConfig): readonly CountedModule[] {
+  const { rows, columns } = machine.peArray;
+  return [
+    { ...peArrayVerilog(machine), count: 1 },
+    { ...peVerilog(machine), count: rows * columns },
+  ];
 }
 
 /** R x C processing elements, the operand registers, and the shift chain of each row. */

@@ -1,0 +1,77 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { containerBytes, formatRange } from '../../core/fixed-point.ts';
+import { randomStream } from '../../core/random.ts';
+import { type PortValues, pack, runIcarus, unpack } from '../icarus.test-helper.ts';
+import { machineWith } from '../machines.test-helper.ts';
+import { lookupTableLatency, lookupTableModules } from './table-verilog.ts';
+import { valueBits } from './verilog.ts';
+
+const shape = fc.record({
+  rows: fc.integer({ min: 1, max: 4 }),
+  activationBits: fc.integer({ min: 4, max: 10 }),
+  beat: fc.constantFrom(0, 1, 2),
+  signed: fc.boolean(),
+  seed: fc.nat(),
+});
+
+describe('lookup table in Verilog', () => {
+  it('gives the entries that were written, signed or not, and passes values by', () => {
+    fc.assert(
+      fc.property(shape, ({ rows, activationBits, beat, signed, seed }) => {
+        const entryBytes = containerBytes(activationBits);
+        const wordBytes = entryBytes * 2 ** beat;
+        const config = machineWith({
+          peArray: { rows, activationBits },
+          requantise: { lookupTable: { bytes: 2 ** activationBits * entryBytes } },
+        });
+        const next = randomStream(seed);
+        const { low, high } = formatRange({ bits: activationBits, signed });
+        const number = (): number => low + (next() % (high - low + 1));
+        const table = Array.from({ length: high - low + 1 }, number);
+
+        const entryBits = 8 * entryBytes;
+        const perWord = wordBytes / entryBytes;
+        const writes: PortValues[] = [];
+        for (let word = 0; word * perWord < table.length; word++) {
+          const data = pack(table.slice(word * perWord, (word + 1) * perWord), entryBits);
+          // Byte for byte, with rubbish in the others.
+          for (let byte = 0; byte < wordBytes; byte++) {
+            const mask = 0xffn << BigInt(8 * byte);
+            writes.push({
+              write_enable: 1n << BigInt(byte),
+              write_address: BigInt(word),
+              write_data: (data & mask) | (BigInt(next()) & ~mask),
+            });
+          }
+        }
+        const vectors = Array.from({ length: 100 }, () => ({
+          lookup: next() % 4 > 0,
+          values: Array.from({ length: rows }, number),
+        }));
+        const reads: PortValues[] = vectors.map(({ lookup, values }) => ({
+          lookup: BigInt(lookup),
+          unsigned_entries: BigInt(!signed),
+          low: BigInt(low),
+          values: pack(values, valueBits),
+        }));
+        const drain = new Array<PortValues>(lookupTableLatency).fill({});
+        const outputs = runIcarus(lookupTableModules(config, wordBytes), 'lookup_table', [
+          ...writes,
+          ...reads,
+          ...drain,
+        ]);
+        vectors.forEach(({ lookup, values }, index) => {
+          const word = outputs[writes.length + index + lookupTableLatency]!.out!;
+          const wanted = lookup ? values.map((value) => table[value - low]!) : values;
+          expect(unpack(word, valueBits, rows)).toEqual(wanted);
+        });
+      }),
+      { seed: 53, numRuns: 25 },
+    );
+  });
+
+  it('is not there on a machine without one', () => {
+    expect(lookupTableModules(machineWith({}))).toEqual([]);
+  });
+});
