@@ -71,12 +71,12 @@ export function peVerilog({ peArray }: MachineConfig, parts: PeParts = allParts)
             '       start value is then the shadow of before the swap.',
           ]
         : []),
-      'No reset: neither register is looked at before it has been written.',
+      'A cycle without a step adds a feature of zero, which costs less than an enable for every',
+      'accumulator. No reset: neither register is looked at before it has been written.',
     ],
     ports: [
       clockPort,
-      { direction: 'input', name: 'step', meaning: 'add the product of this cycle' },
-      { direction: 'input', name: 'first', meaning: 'the step is the first of its fold' },
+      { direction: 'input', name: 'first', meaning: 'this cycle is the first step of a fold' },
       ...(parts.preload
         ? [{ direction: 'input' as const, name: 'preload', meaning: 'that fold starts from the shadow' }]
         : []),
@@ -87,7 +87,7 @@ export function peVerilog({ peArray }: MachineConfig, parts: PeParts = allParts)
         name: 'feature',
         width: feature,
         signed: true,
-        meaning: 'less its zero point; 0 in a masked lane',
+        meaning: 'less its zero point; 0 without a step and in a masked lane',
       },
       {
         direction: 'input',
@@ -124,12 +124,8 @@ export function peVerilog({ peArray }: MachineConfig, parts: PeParts = allParts)
       '',
       'always @(posedge clk) begin',
       ...(parts.shadow
-        ? [
-            '  if (step) acc <= settled;',
-            '  if (swap) shadow <= acc;',
-            '  else if (shift) shadow <= chain_in;',
-          ]
-        : ['  if (shift) acc <= chain_in;', '  else if (step) acc <= settled;']),
+        ? ['  acc <= settled;', '  if (swap) shadow <= acc;', '  else if (shift) shadow <= chain_in;']
+        : ['  acc <= shift ? chain_in : settled;']),
       'end',
     ],
   });
@@ -159,17 +155,15 @@ export function settledSum({ sum, result, left, right, overflow }: SettledSum): 
       `wire ${range(result)} settled = ${add(result)};`,
     ];
   }
-  const top = sum - 1;
-  const above = sum - result;
-  const overflowed =
-    above === 1
-      ? `exact[${top}] != exact[${result - 1}]`
-      : `exact[${top}:${result - 1}] != {${above + 1}{exact[${top}]}}`;
+  const sign = `exact[${sum - 1}]`;
+  // Bits of the exact sum that equal its sign where it fits.
+  const high = `exact[${sum - 2}:${result - 1}]`;
   return [
-    '// Saturates: the exact sum fits where all bits from the sign bit of the result up are equal.',
+    '// Saturates: the exact sum fits where its bits from the sign of the result up are all equal.',
     `wire ${range(sum)} exact = ${add(sum)};`,
-    `wire overflowed = ${overflowed};`,
-    `wire ${range(result)} settled = overflowed ? {exact[${top}], {${result - 1}{~exact[${top}]}}} : exact${range(result)};`,
+    `wire above = ~${sign} & (|${high});`,
+    `wire below = ${sign} & ~(&${high});`,
+    `wire ${range(result)} settled = {${sign}, (exact${range(result - 1)} | {${result - 1}{above}}) & ~{${result - 1}{below}}};`,
   ];
 }
 
@@ -237,18 +231,18 @@ export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
       },
     ],
     body: [
-      'reg step_q, first_q, preload_q, swap_q, shift_q;',
+      'reg first_q, preload_q, swap_q, shift_q;',
       `reg ${range(rows * feature)} features_q;`,
       `reg ${range(columns * weight)} weights_q;`,
       '',
-      '// Only what makes the elements act needs a reset; data is not looked at without it.',
+      '// Only what makes the elements act needs a reset; data is not looked at without it. Without a',
+      '// step the features are zero, and no fold begins: the accumulators then stay as they are.',
       'always @(posedge clk) begin',
-      '  step_q <= step & ~rst;',
+      '  first_q <= first & step & ~rst;',
       '  swap_q <= swap & ~rst;',
       '  shift_q <= shift & ~rst;',
-      '  first_q <= first;',
       '  preload_q <= preload;',
-      '  features_q <= features;',
+      `  features_q <= features & {${rows * feature}{step}};`,
       '  weights_q <= weights;',
       'end',
       '',
@@ -263,7 +257,6 @@ export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
       `    for (c = 0; c < ${columns}; c = c + 1) begin : column`,
       '      pe element (',
       '        .clk(clk),',
-      '        .step(step_q),',
       '        .first(first_q),',
       '        .preload(preload_q),',
       '        .swap(swap_q),',
