@@ -102,7 +102,14 @@ export async function synthesise(
 async function run(job: SynthesisJob, library: CellLibrary): Promise<Synthesis> {
   const files: Record<string, string> = { [libraryFile]: library.text };
   for (const { name, text } of [job.module, ...job.below]) files[`${name}.v`] = text;
-  const out = await runYosys(synthesisScript(job), files);
+  const out = await runYosys(synthesisScript(job), files).catch((error: unknown) => {
+    // With our own library only our own Verilog can be wrong, and Yosys says where.
+    if (!(error instanceof InputError) || library.name === gateLibraryName) throw error;
+    throw new InputError(
+      `cannot be mapped to (${error.message}), expected a Liberty file of gates and a D flip-flop`,
+      { file: library.name },
+    );
+  });
   const registers = cellsOf(out['registers.json'], job);
   const mapped = cellsOf(out['area.json'], job);
   const boxes = new Set(job.below.map(({ name }) => `\\${name}`));
