@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { accumulate } from '../../core/fixed-point.ts';
 import { randomStream } from '../../core/random.ts';
-import { type PortValues, pack, runIcarus, unpack } from '../icarus.test-helper.ts';
+import { engines, hasVerilator, lint, type PortValues, pack, unpack } from '../engines.test-helper.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import { machineWith } from '../machines.test-helper.ts';
 import { peArrayLatency, peArrayModules, peArrayWidths } from './verilog.ts';
@@ -83,9 +83,14 @@ function expected({ peArray }: MachineConfig, cycles: readonly Cycle[]): number[
 }
 
 describe('PE array in Verilog', () => {
-  it('does what accumulators, shadows and the chain are described to do', () => {
-    fc.assert(
-      fc.property(machine, fc.nat(), (config, seed) => {
+  it.for(engines)('$name: does what accumulators, shadows and the chain are described to do', async ({
+    run,
+    share,
+    absent,
+  }) => {
+    if (absent) return;
+    await fc.assert(
+      fc.asyncProperty(machine, fc.nat(), async (config, seed) => {
         const widths = peArrayWidths(config.peArray);
         const cycles = stimulus(config, seed, 150);
         const ports: PortValues[] = cycles.map((cycle, index) => ({
@@ -102,7 +107,7 @@ describe('PE array in Verilog', () => {
         }));
         const idle = { rst: 1n };
         const last = { rst: 1n, chain_in: pack(cycles.at(-1)!.starts, widths.accumulator) };
-        const outputs = runIcarus(peArrayModules(config), 'pe_array', [idle, ...ports, last, idle]);
+        const outputs = await run(peArrayModules(config), 'pe_array', [idle, ...ports, last, idle]);
         expected(config, cycles).forEach((column, index) => {
           // Nothing is known before the first swap.
           if (index === 0) return;
@@ -110,7 +115,17 @@ describe('PE array in Verilog', () => {
           expect(unpack(word, widths.accumulator, config.peArray.rows)).toEqual(column);
         });
       }),
-      { seed: 51, numRuns: 40 },
+      { seed: 51, numRuns: Math.ceil(40 * share) },
+    );
+  });
+
+  it('leaves a linter nothing to say', ({ skip }) => {
+    skip(!hasVerilator, 'Verilator is not installed');
+    fc.assert(
+      fc.property(machine, (config) => {
+        expect(lint(peArrayModules(config), 'pe_array')).toBe('');
+      }),
+      { seed: 56, numRuns: 12 },
     );
   });
 });

@@ -112,6 +112,9 @@ export function peVerilog({ peArray }: MachineConfig, parts: PeParts = allParts)
             'wire unused = weight[0];',
           ]
         : [`wire signed ${range(product)} product = feature * weight;`]),
+      ...(peArray.accumulatorOverflow === 'wrap' && product > accumulator
+        ? [`wire unused_high = |product[${product - 1}:${accumulator}];`]
+        : []),
       '',
       `wire ${range(accumulator)} start = ${start};`,
       ...settledSum({

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { containerBytes, formatRange } from '../../core/fixed-point.ts';
 import { randomStream } from '../../core/random.ts';
-import { type PortValues, pack, runIcarus, unpack } from '../icarus.test-helper.ts';
+import { engines, hasVerilator, lint, type PortValues, pack, unpack } from '../engines.test-helper.ts';
 import { machineWith } from '../machines.test-helper.ts';
 import { lookupTableLatency, lookupTableModules } from './table-verilog.ts';
 import { valueBits } from './verilog.ts';
@@ -16,9 +16,10 @@ const shape = fc.record({
 });
 
 describe('lookup table in Verilog', () => {
-  it('gives the entries that were written, signed or not, and passes values by', () => {
-    fc.assert(
-      fc.property(shape, ({ rows, activationBits, beat, signed, seed }) => {
+  it.for(engines)('$name: gives the entries that were written', async ({ run, share, absent }, { skip }) => {
+    skip(absent, 'Icarus is not installed');
+    await fc.assert(
+      fc.asyncProperty(shape, async ({ rows, activationBits, beat, signed, seed }) => {
         const entryBytes = containerBytes(activationBits);
         const wordBytes = entryBytes * 2 ** beat;
         const config = machineWith({
@@ -56,7 +57,7 @@ describe('lookup table in Verilog', () => {
           values: pack(values, valueBits),
         }));
         const drain = new Array<PortValues>(lookupTableLatency).fill({});
-        const outputs = runIcarus(lookupTableModules(config, wordBytes), 'lookup_table', [
+        const outputs = await run(lookupTableModules(config, wordBytes), 'lookup_table', [
           ...writes,
           ...reads,
           ...drain,
@@ -67,11 +68,24 @@ describe('lookup table in Verilog', () => {
           expect(unpack(word, valueBits, rows)).toEqual(wanted);
         });
       }),
-      { seed: 53, numRuns: 25 },
+      { seed: 53, numRuns: Math.ceil(24 * share) },
     );
   });
 
   it('is not there on a machine without one', () => {
     expect(lookupTableModules(machineWith({}))).toEqual([]);
+  });
+
+  it('leaves a linter nothing to say', ({ skip }) => {
+    skip(!hasVerilator, 'Verilator is not installed');
+    for (const activationBits of [4, 8, 12]) {
+      const config = machineWith({
+        peArray: { activationBits },
+        requantise: { lookupTable: { bytes: 8192 } },
+      });
+      for (const wordBytes of [2, 8]) {
+        expect(lint(lookupTableModules(config, wordBytes), 'lookup_table')).toBe('');
+      }
+    }
   });
 });

@@ -8,7 +8,7 @@ import {
   roundings,
 } from '../../core/fixed-point.ts';
 import { randomStream } from '../../core/random.ts';
-import { type PortValues, pack, runIcarus, unpack } from '../icarus.test-helper.ts';
+import { engines, hasVerilator, lint, type PortValues, pack, unpack } from '../engines.test-helper.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import { machineWith } from '../machines.test-helper.ts';
 import { requantiseLatency, requantiseModules, valueBits } from './verilog.ts';
@@ -92,9 +92,10 @@ function expected({ peArray }: MachineConfig, { values, channel, output, bypass 
 }
 
 describe('requantiser in Verilog', () => {
-  it('equals the arithmetic it stands for', () => {
-    fc.assert(
-      fc.property(machine, fc.nat(), (config, seed) => {
+  it.for(engines)('$name: equals the arithmetic it stands for', async ({ run, share, absent }, { skip }) => {
+    skip(absent, 'Icarus is not installed');
+    await fc.assert(
+      fc.asyncProperty(machine, fc.nat(), async (config, seed) => {
         const { rows, accumulatorBits } = config.peArray;
         const all = vectors(config, seed, 400);
         const ports: PortValues[] = all.map(({ values, channel, output, bypass }) => ({
@@ -109,13 +110,23 @@ describe('requantiser in Verilog', () => {
           bypass: BigInt(bypass),
         }));
         const drain = new Array<PortValues>(requantiseLatency).fill({});
-        const outputs = runIcarus(requantiseModules(config), 'requantise', [...ports, ...drain]);
+        const outputs = await run(requantiseModules(config), 'requantise', [...ports, ...drain]);
         all.forEach((vector, index) => {
           const word = outputs[index + requantiseLatency]!.out!;
           expect(unpack(word, valueBits, rows)).toEqual(expected(config, vector));
         });
       }),
-      { seed: 52, numRuns: 60 },
+      { seed: 52, numRuns: Math.ceil(60 * share) },
+    );
+  });
+
+  it('leaves a linter nothing to say', ({ skip }) => {
+    skip(!hasVerilator, 'Verilator is not installed');
+    fc.assert(
+      fc.property(machine, (config) => {
+        expect(lint(requantiseModules(config), 'requantise')).toBe('');
+      }),
+      { seed: 57, numRuns: 20 },
     );
   });
 });

@@ -1,8 +1,10 @@
-/** Runs modules cycle by cycle in Icarus Verilog, where it is installed. */
-import { execFileSync } from 'node:child_process';
+/** Runs modules cycle by cycle: compiled from Yosys' netlist, and in Icarus Verilog where it is installed. */
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { compileNetlist } from '../rtl/netlist/compile.ts';
+import { elaborate } from '../rtl/netlist/yosys.ts';
 import type { VerilogModule } from './verilog.ts';
 
 /** Values of ports by name, as unsigned integers. */
@@ -24,10 +26,59 @@ export function portsOf({ text }: VerilogModule): { inputs: PortWidth[]; outputs
 }
 
 /**
- * Outputs of `top` in every cycle: with the cycle's inputs applied, before the clock edge that ends it. An output with
- * an unknown bit is left out.
+ * Outputs of `top` in every cycle: with the cycle's inputs applied, before the clock edge that ends it. What the stimulus
+ * leaves out is 0. An output with an unknown bit is left out.
  */
-export function runIcarus(
+export type Engine = (
+  modules: readonly VerilogModule[],
+  top: string,
+  cycles: readonly PortValues[],
+) => Promise<PortValues[]>;
+
+export const hasIcarus = spawnSync('iverilog', ['-V']).error === undefined;
+export const hasVerilator = spawnSync('verilator', ['--version']).error === undefined;
+
+/** The engines, and how many random machines each has time for: a netlist takes Yosys half a second, Icarus a tenth. */
+export const engines: readonly { name: string; run: Engine; share: number; absent: boolean }[] = [
+  { name: 'compiled', run: runCompiled, share: 0.25, absent: false },
+  { name: 'Icarus', run: async (...of) => runIcarus(...of), share: 1, absent: !hasIcarus },
+];
+
+async function runCompiled(
+  modules: readonly VerilogModule[],
+  top: string,
+  cycles: readonly PortValues[],
+): Promise<PortValues[]> {
+  const { inputs, outputs } = portsOf(modules.find(({ name }) => name === top)!);
+  const files = Object.fromEntries(modules.map(({ name, text }) => [`${name}.v`, text]));
+  const model = compileNetlist(await elaborate(files, top), top);
+  const isClocked = model.ports.some(({ clock }) => clock);
+  return cycles.map((values) => {
+    for (const { name, width } of inputs) model.set(name, BigInt.asUintN(width, values[name] ?? 0n));
+    const seen = Object.fromEntries(
+      outputs.map(({ name, width }) => [name, BigInt.asUintN(width, BigInt(model.get(name)))]),
+    );
+    if (isClocked) model.clock();
+    return seen;
+  });
+}
+
+/** What Verilator's linter says about modules, all warnings on; empty where it has nothing to say. */
+export function lint(modules: readonly VerilogModule[], top: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'condensim-'));
+  try {
+    for (const { name, text } of modules) writeFileSync(join(folder, `${name}.v`), text);
+    const { stderr, status } = spawnSync('verilator', ['--lint-only', '-Wall', '-y', '.', `${top}.v`], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    return status === 0 ? stderr : stderr || `status ${status}`;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function runIcarus(
   modules: readonly VerilogModule[],
   top: string,
   cycles: readonly PortValues[],
