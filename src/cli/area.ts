@@ -1,5 +1,6 @@
 /** `condensim area`: the gates of a machine by synthesis, its buffers in bits, and what the CCP unit costs. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { InputError } from '../core/diagnostics.ts';
 import { readMachineFile } from '../import/machine-yaml.ts';
 import { readBytes } from '../import/read-file.ts';
 import { areaReport } from '../report/area-report.ts';
@@ -38,6 +39,11 @@ export function addArea(program: Command, output: Output): void {
     .action(async (options: AreaOptions) => {
       const machine = readMachineFile(options.hw);
       const { liberty } = options;
+      if (liberty !== undefined && options.sramGePerBit !== undefined) {
+        throw new InputError(
+          '--sram-ge-per-bit: counts NAND2 equivalents, which the library of --liberty does not, expected one of the two',
+        );
+      }
       const library =
         liberty === undefined
           ? ownLibrary()

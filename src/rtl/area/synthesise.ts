@@ -40,7 +40,7 @@ export interface Synthesis {
 
 /** Where results are kept between runs. */
 export interface SynthesisCache {
-  get(key: string): Synthesis | undefined;
+  get(key: string, job: SynthesisJob): Synthesis | undefined;
   set(key: string, job: SynthesisJob, result: Synthesis): void;
 }
 
@@ -92,7 +92,7 @@ export async function synthesise(
   cache?: SynthesisCache,
 ): Promise<Synthesis> {
   const key = cache && (await synthesisKey(job, library));
-  const known = key === undefined ? undefined : cache!.get(key);
+  const known = key === undefined ? undefined : cache!.get(key, job);
   if (known !== undefined) return known;
   const result = await run(job, library);
   if (key !== undefined) cache!.set(key, job, result);
