@@ -66,7 +66,7 @@ function unitsTable({ units, totalGates, totalFlipFlops }: AreaReport, style: St
 
 function buffersTable({ buffers, totalBufferBytes, sramEstimate }: AreaReport, style: Style): string {
   return formatTable(
-    [left('Buffer'), right('bits'), right('bytes'), left('')],
+    [left('On-chip storage'), right('bits'), right('bytes'), left('')],
     [
       ...buffers.map(({ name, bits, inGates }) => [
         name,
@@ -118,8 +118,8 @@ function variantsTable(
 ): string {
   return formatTable(
     [
-      left(ccp.extraGates > 0 ? 'Variant (first: as it is)' : 'Variant'),
-      left('place'),
+      left(ccp.extraGates > 0 ? 'Variant (the first: as it is)' : 'Variant'),
+      left('requantise'),
       right('lanes'),
       right('bits'),
       right('held'),
@@ -128,7 +128,7 @@ function variantsTable(
     ],
     variants.map(({ form, place, lanes, bits, depth, ratio, gates, gateFraction }) => [
       form === 'tree' ? `maximum of ${ratio} lanes` : 'running maximum',
-      place,
+      place === 'before requantise' ? 'follows' : 'before it',
       grouped(lanes),
       grouped(bits),
       grouped(depth),

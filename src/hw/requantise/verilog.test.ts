@@ -56,9 +56,7 @@ function vectors({ peArray, postProcessing }: MachineConfig, seed: number, count
       positiveMultiplier = 2 ** k;
       negativeMultiplier = chance(3)
         ? positiveMultiplier
-        : k < fraction
-          ? 0
-          : below(2 ** fraction + 1) * 2 ** (k - fraction);
+        : below(2 ** Math.min(k, fraction) + 1) * 2 ** Math.max(0, k - fraction);
     }
     const a = signed(valueBits);
     const b = signed(valueBits);
