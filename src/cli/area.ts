@@ -1,12 +1,14 @@
 /** `condensim area`: the gates of a machine by synthesis, its buffers in bits, and what the CCP unit costs. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { InputError } from '../core/diagnostics.ts';
+import type { MachineConfig } from '../hw/machine/config.ts';
 import { readMachineFile } from '../import/machine-yaml.ts';
 import { readBytes } from '../import/read-file.ts';
-import { areaReport } from '../report/area-report.ts';
+import { areaReport, ccpGates } from '../report/area-report.ts';
 import { areaTable } from '../report/area-table.ts';
+import type { CcpGates } from '../report/comparison.ts';
 import { maximumLibertyBytes, readLiberty } from '../rtl/area/liberty.ts';
-import { measureMachine } from '../rtl/area/measure.ts';
+import { knownMachineArea, measureMachine } from '../rtl/area/measure.ts';
 import { ownLibrary, synthesisMethod } from '../rtl/area/synthesise.ts';
 import { measureVariants } from '../rtl/area/variants.ts';
 import { yosysVersion } from '../rtl/netlist/yosys.ts';
@@ -69,6 +71,12 @@ export function addArea(program: Command, output: Output): void {
       );
       output.report(report, options.json, (style) => areaTable(report, style));
     });
+}
+
+/** What the CCP unit of a machine costs, where that is known without synthesising anything. */
+export async function knownCcpGates(machine: MachineConfig): Promise<CcpGates | undefined> {
+  const area = await knownMachineArea(machine, ownLibrary(), new FileCache(userCacheFolder()));
+  return area && ccpGates(area);
 }
 
 function parseGatesPerBit(text: string): number {

@@ -107,7 +107,6 @@ export function areaReport(machine: MachineConfig, area: MeasuredArea, how: Area
   }));
   const memoryBits = sum(memories.map(({ bits }) => bits));
   const bytes = totalBufferBytes(machine);
-  const extraGates = totalGates - gatesWithout;
   return {
     schemaVersion: reportSchemaVersion,
     hardware: { name: machine.name },
@@ -124,8 +123,7 @@ export function areaReport(machine: MachineConfig, area: MeasuredArea, how: Area
       sramEstimate: { gatesPerBit: how.sramGatesPerBit, gates: memoryBits * how.sramGatesPerBit },
     }),
     ccp: {
-      extraGates,
-      extraGateFraction: extraGates / totalGates,
+      ...ccpGates(area),
       extraBufferBytes: registerBytes,
       extraBufferFraction: registerBytes / bytes,
     },
@@ -145,13 +143,23 @@ export function areaReport(machine: MachineConfig, area: MeasuredArea, how: Area
   };
 }
 
+/** What the cross-channel pooling unit costs in gates. */
+export function ccpGates({ units, unitsWithoutCcp }: MeasuredArea): {
+  extraGates: number;
+  extraGateFraction: number;
+} {
+  const total = gatesOf(units);
+  const extraGates = total - gatesOf(unitsWithoutCcp);
+  return { extraGates, extraGateFraction: extraGates / total };
+}
+
 const gatesOf = (units: readonly Unit[]): number => sum(units.map(({ gates }) => gates));
 
 function conventionsOf({ peArray, postProcessing }: MachineConfig, how: AreaMethod): string[] {
   const { lookupTable } = postProcessing.requantise;
   return [
     `Gates are ${how.gateUnit}. Logic alone: no clock tree, no wiring, no test logic, no memory; a commercial flow with a richer library is likely to need fewer.`,
-    'Synthesising units apart counts a few per cent more than all at once would, most where they are small.',
+    'Units are synthesised apart and summed: that differs from one synthesis of all by a few per cent, either way.',
     ...(lookupTable === null
       ? []
       : [

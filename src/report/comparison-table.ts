@@ -2,7 +2,16 @@
 import type { Comparison } from './comparison.ts';
 import type { RunReport } from './run-report.ts';
 import { hardwareLine, runFigures } from './run-table.ts';
-import { conventionLines, formatTable, grouped, percent, type Style, shorten, wrapText } from './tables.ts';
+import {
+  conventionLines,
+  decimal,
+  formatTable,
+  grouped,
+  percent,
+  type Style,
+  shorten,
+  wrapText,
+} from './tables.ts';
 
 /** So many columns of `nameWidth` fit beside the headings. */
 const runsAcross = 3;
@@ -72,8 +81,8 @@ function savings({ virtualFeatureMaps, paperClaims, runs }: Comparison, style: S
       [
         'extra gates',
         extraGates === null
-          ? 'not synthesised'
-          : `${grouped(extraGates)}${extraGateFraction === null ? '' : ` (${percent(extraGateFraction, 2)} %)`}`,
+          ? 'see condensim area'
+          : `${decimal(extraGates, 0)}${extraGateFraction === null ? '' : ` (${percent(extraGateFraction, 2)} %)`}`,
         claim(paperClaims.extraGateFraction),
       ],
     ],

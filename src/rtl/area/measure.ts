@@ -62,6 +62,34 @@ export async function measureMachine(machine: MachineConfig, options: MeasureOpt
   return { units: measured[0]!, unitsWithoutCcp: measured[1]! };
 }
 
+/**
+ * The same from the cache alone, for who won't wait: undefined where anything would have to be synthesised, or there is no
+ * RTL of the machine.
+ */
+export async function knownMachineArea(
+  machine: MachineConfig,
+  library: CellLibrary,
+  cache: SynthesisCache,
+): Promise<MachineArea | undefined> {
+  const missing = new InputError('not synthesised yet');
+  try {
+    return await measureMachine(machine, {
+      library,
+      cache: {
+        get: (key, job) => {
+          const found = cache.get(key, job);
+          if (found === undefined) throw missing;
+          return found;
+        },
+        set: () => {},
+      },
+    });
+  } catch (error) {
+    if (error instanceof InputError) return undefined;
+    throw error;
+  }
+}
+
 /** The machine without its cross-channel pooling unit. */
 export function withoutCcp(machine: MachineConfig): MachineConfig {
   return { ...machine, postProcessing: { ...machine.postProcessing, crossChannelPool: null } };

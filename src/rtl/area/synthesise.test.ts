@@ -109,6 +109,34 @@ describe('gates of the shipped machines', () => {
     expect(1 - total(unitsWithoutCcp) / total(units)).toBeLessThan(0.01);
   });
 
+  it('have a PE whose parts cost what docs/area.md says, within 3 %', async () => {
+    const gates = async (
+      activationBits: number,
+      accumulatorOverflow: 'saturate' | 'wrap',
+      shadow: boolean,
+      preload: boolean,
+    ): Promise<number> => {
+      const peArray = { ...edge256.peArray, activationBits, accumulatorOverflow };
+      const module = peVerilog({ ...edge256, peArray }, { shadow, preload });
+      return (await synthesise({ module, below: [] }, own)).area;
+    };
+    const found = [
+      await gates(7, 'wrap', false, false),
+      await gates(7, 'saturate', false, false),
+      await gates(8, 'saturate', false, false),
+      await gates(8, 'saturate', true, false),
+      await gates(8, 'saturate', true, true),
+    ];
+    const text = readFileSync('docs/area.md', 'utf8');
+    const documented = [...text.matchAll(/^\|.*\| ([\d,]+) \|$/gm)].map(([, figure]) =>
+      Number(figure!.replaceAll(',', '')),
+    );
+    expect(documented.length).toBe(found.length);
+    found.forEach((area, index) => {
+      expect(Math.abs(area / documented[index]! - 1)).toBeLessThanOrEqual(0.03);
+    });
+  });
+
   it('add up: sixteen PEs and their registers are a 4 x 4 array synthesised as one, within 6 %', async () => {
     const { peArray } = edge256;
     const machine = { ...edge256, peArray: { ...peArray, rows: 4, columns: 4 } };

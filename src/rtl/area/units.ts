@@ -1,4 +1,5 @@
 /** The units of a machine that have gates, and how many of each there are. */
+import { assert } from '../../core/diagnostics.ts';
 import { crossChannelPoolModules } from '../../hw/cross-channel-pool/verilog.ts';
 import type { MachineConfig } from '../../hw/machine/config.ts';
 import { peArrayModules } from '../../hw/pe-array/verilog.ts';
@@ -16,6 +17,7 @@ export interface Unit extends SynthesisJob {
 /** Every module of the machine that is logic; memories are counted in bits instead. */
 export function unitsOf(machine: MachineConfig): readonly Unit[] {
   const modules = modulesOf(machine);
+  for (const module of modules) checkMemories(module);
   return modules
     .filter(({ memoryBits }) => memoryBits === undefined)
     .map((module) => ({
@@ -33,6 +35,18 @@ function modulesOf(machine: MachineConfig): readonly CountedModule[] {
     ...lookupTableModules(machine),
     ...crossChannelPoolModules(machine),
   ];
+}
+
+/** Storage beyond this is no matter of flip-flops, and synthesis would take for ever to make it of them. */
+const maximumRegisterFileBits = 16_384;
+
+/** A memory must say that it is one, or it would be synthesised into gates. */
+function checkMemories({ name, text, memoryBits }: VerilogModule): void {
+  if (memoryBits !== undefined) return;
+  for (const [, high, last] of text.matchAll(/\breg\s*(?:signed\s*)?\[(\d+):0\]\s*\w+\s*\[0:(\d+)\]/g)) {
+    const bits = (Number(high) + 1) * (Number(last) + 1);
+    assert(bits <= maximumRegisterFileBits, `${name} holds ${bits} bits but has no memoryBits`);
+  }
 }
 
 /** The modules that a module's text instantiates. */
