@@ -20,6 +20,8 @@ export class MemoryView {
   readonly width: number;
   /** Words. */
   readonly size: number;
+  /** Address of the first word, as the Verilog counts. */
+  readonly firstAddress: number;
   /** Elements of {@link data} that hold one word, lowest first. */
   readonly elementsPerWord: number;
   /**
@@ -35,6 +37,7 @@ export class MemoryView {
     this.name = memory.name;
     this.width = memory.width;
     this.size = memory.size;
+    this.firstAddress = memory.offset;
     this.elementsPerWord = wordsOf(memory.width);
     this.data = data;
     this.changed = changed;
@@ -66,7 +69,7 @@ export class MemoryView {
   }
 
   private elementOf(address: number): number {
-    const index = address - this.memory.offset;
+    const index = address - this.firstAddress;
     assert(Number.isInteger(index) && index >= 0 && index < this.size, `${this.name} has no word ${address}`);
     return index * this.elementsPerWord;
   }

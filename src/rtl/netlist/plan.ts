@@ -134,10 +134,10 @@ function stepSize(step: Step): number {
 
 function cut(steps: readonly Step[], stepsPerFunction: number): Step[][] {
   const functions: Step[][] = [];
-  let size = Number.POSITIVE_INFINITY;
+  let size = 0;
   for (const step of steps) {
     const own = stepSize(step);
-    if (size + own > stepsPerFunction) {
+    if (functions.length === 0 || size + own > stepsPerFunction) {
       functions.push([]);
       size = 0;
     }

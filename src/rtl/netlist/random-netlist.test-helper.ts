@@ -75,6 +75,9 @@ export class RandomNetlist {
       const whole = this.chance(2) ? this.pick(this.pool) : this.vector(this.width());
       this.ports.set(`out${index}`, { direction: 'output', bits: whole, signed: this.chance(2) });
     }
+    for (let index = 0; index < 4; index++) {
+      this.names.set(`n${index}`, { bits: this.vector(this.width()), signed: false, initial: '' });
+    }
     const { ports, cells, names } = this;
     return { name: 'random', ports, cells, names };
   }

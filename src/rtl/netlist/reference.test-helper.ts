@@ -148,8 +148,16 @@ export class ReferenceModel {
   }
 
   get(name: string): bigint {
+    return this.read(this.module.ports.get(name)!.bits);
+  }
+
+  signal(name: string): bigint {
+    return this.read(this.module.names.get(name)!.bits);
+  }
+
+  private read(bits: readonly NetBit[]): bigint {
     this.resetAsynchronously();
-    return this.vector(this.module.ports.get(name)!.bits);
+    return this.vector(bits);
   }
 
   clock(): void {
@@ -177,9 +185,8 @@ export class ReferenceModel {
     this.values.clear();
   }
 
-  word(memory: string, address: number): bigint {
-    const { words, offset } = this.memories.get(memory)!;
-    return words[address - offset]!;
+  words(memory: string): readonly bigint[] {
+    return this.memories.get(memory)!.words;
   }
 
   private addMemory(name: string, cell: NetlistCell): void {

@@ -25,9 +25,9 @@ function amountOf(bits: Bits, signed: boolean, low: number, high: number, operan
   if (signed) {
     const clamped = `${code} > ${high} ? ${high} : ${code} < ${low} ? ${low} : ${code}`;
     if (rest.length === 0) return { word: rangedWord(`(${clamped})`, low, high), step };
+    // Beyond 32 bits there is nothing left either way.
     const others = rest.map((word) => `${word.code} ^ ${code} >> 31`).join(' | ');
-    const beyond = `${rest.at(-1)!.code} < 0 ? ${low} : ${high}`;
-    return { word: rangedWord(`((${others}) !== 0 ? ${beyond} : ${clamped})`, low, high), step };
+    return { word: rangedWord(`((${others}) !== 0 ? ${high} : ${clamped})`, low, high), step };
   }
   const number = first.low >= 0 ? code : `(${code} >>> 0)`;
   const large = rest.length === 0 ? '' : `(${rest.map((word) => word.code).join(' | ')}) !== 0 || `;
