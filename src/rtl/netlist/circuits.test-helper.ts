@@ -177,6 +177,18 @@ function memoryCircuits(): Circuit[] {
         endmodule`,
     },
     {
+      // More address bits than the memory has words for: what is written beyond it must not come round.
+      top: 'beyond',
+      verilog: `
+        module beyond(input clk, input rst, input we, input [3:0] wa, input [7:0] d, input [2:0] ra, output [7:0] q);
+          reg [7:0] m [0:7];
+          integer k;
+          initial for (k = 0; k < 8; k = k + 1) m[k] = k;
+          always @(posedge clk) if (we) m[wa] <= d;
+          assign q = m[ra];
+        endmodule`,
+    },
+    {
       // Two memories that give each other their addresses, not all of which there are; one is written twice.
       top: 'crossed',
       verilog: `

@@ -29,6 +29,9 @@ import {
   type WordSource,
 } from './words.ts';
 
+/** Source that is a name or a number already. */
+const atom = /^(?:\w+|\(-\d+\))$/;
+
 type ChooseStep = Extract<Step, { kind: 'choose' }>;
 
 /** Names that can be seen from a place in the generated code, and what stands behind them. */
@@ -82,12 +85,12 @@ export class FunctionWriter implements Operands, WordSource {
   }
 
   name(word: Word): Word {
-    if (/^(?:\w+|\(-\d+\))$/.test(word.code)) return word;
+    if (atom.test(word.code)) return word;
     return { ...word, code: this.nameNumber(word.code) };
   }
 
   nameNumber(code: string): string {
-    if (/^\w+$/.test(code)) return code;
+    if (atom.test(code)) return code;
     const name = `t${this.temporaries++}`;
     this.lines.push(`const ${name} = ${code};`);
     return name;
@@ -186,7 +189,7 @@ export class FunctionWriter implements Operands, WordSource {
       const value = this.normalised(variable, index, word);
       const name = nameOf(variable, index);
       // A value that has a name already keeps it.
-      if (/^(?:\w+|\(-\d+\))$/.test(value.code)) this.scope.set(name, value);
+      if (atom.test(value.code)) this.scope.set(name, value);
       else {
         this.lines.push(`const ${name} = ${value.code};`);
         this.scope.set(name, { ...value, code: name });

@@ -9,8 +9,8 @@ import { arrayOf } from './value.ts';
 
 export interface Generated {
   /**
-   * The body of a function of `arrays` = `{ state, scratch, memories }` that returns `{ outputs, run }`: `outputs()` computes
-   * the outputs, `run(cycles)` runs so many cycles with the inputs as they are.
+   * The body of a function of `arrays` = `{ state, scratch, memories }` that returns `{ outputs, run }`:
+   * `outputs()` computes the outputs, `run(cycles)` runs so many cycles with the inputs as they are.
    */
   readonly source: string;
   /** What `scratch` holds at first. */

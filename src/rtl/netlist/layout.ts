@@ -24,7 +24,7 @@ export interface Layout {
 }
 
 /** Words that a postponed update puts aside: a register's value; a memory's index, data and mask. */
-export function asideWords(update: Update): number {
+function asideWords(update: Update): number {
   if (update.kind === 'register') return wordsOf(update.register.variable.width);
   return 1 + 2 * wordsOf(update.memory.width);
 }
@@ -61,7 +61,7 @@ export function layOut(design: Design, plan: Plan): Layout {
 }
 
 /** The variable that a vector is, all of it and nothing else. */
-export function wholeVariable({ variables }: Design, bits: Bits): Variable | undefined {
+function wholeVariable({ variables }: Design, bits: Bits): Variable | undefined {
   if (bits[0] === undefined || bits[0] < 2) return undefined;
   const variable = variables.of(bits[0]);
   const whole = variable.width === bits.length && bits.every((bit, at) => bit === variable.firstBit + at);

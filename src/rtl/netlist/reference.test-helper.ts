@@ -5,7 +5,7 @@
 import type { NetBit, NetlistCell, NetlistModule } from './netlist.ts';
 
 /** An operand: its bits as an unsigned integer, its width, and whether the cell takes it as signed. */
-export interface Operand {
+interface Operand {
   readonly bits: bigint;
   readonly width: number;
   readonly signed: boolean;
@@ -34,7 +34,7 @@ function floorDivide(a: bigint, b: bigint): bigint {
 }
 
 /** The output of a combinational cell, as an unsigned integer of `width` bits. */
-export function cellOutput(type: string, a: Operand, b: Operand, s: Operand, width: number): bigint {
+function cellOutput(type: string, a: Operand, b: Operand, s: Operand, width: number): bigint {
   const signed = a.signed && b.signed;
   const [x, y] = [numberOf(a, signed), numberOf(b, signed)];
   const own = numberOf(a, a.signed);

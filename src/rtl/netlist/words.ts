@@ -220,7 +220,7 @@ export function shiftRight(word: Word, places: number): Word {
   return rangedWord(`(${word.code} >> ${places})`, word.low >> places, word.high >> places);
 }
 
-export function shiftLeft(word: Word, places: number): Word {
+function shiftLeft(word: Word, places: number): Word {
   if (places === 0) return word;
   const code = `(${word.code} << ${places})`;
   const [low, high] = [word.low * 2 ** places, word.high * 2 ** places];
@@ -232,7 +232,7 @@ function masked(word: Word, bits: number): Word {
   return bits > 0 ? rangedWord(`(${word.code} & ${bits})`, 0, bits) : anyWord(`(${word.code} & ${bits})`);
 }
 
-export const either = (a: Word, b: Word): Word => bitwise('|', a, b);
+const either = (a: Word, b: Word): Word => bitwise('|', a, b);
 
 /** `a & b`, `a | b` or `a ^ b`. */
 export function bitwise(operator: '&' | '|' | '^', a: Word, b: Word): Word {

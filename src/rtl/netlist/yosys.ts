@@ -15,11 +15,15 @@ const netlistFile = 'netlist.json';
 
 /**
  * What makes a word-level netlist of Verilog: every module tidied on its own, while an instantiated module is still
- * there once, then all of it in one. A register that is neither reset nor initialised may start as anything, and Yosys
- * uses that; one that is meant to start as 0 must say so. Read registers stay outside of the memories (no `memory_dff`): what a read
- * during a write returns is then as the Verilog says, not as some memory macro might do it. All names are kept.
+ * there once, then all of it in one.
+ *
+ * Where Yosys takes liberties, this keeps to the Verilog. Read registers stay outside of the memories (no
+ * `memory_dff`), so that a read during a write returns what the Verilog says; addresses keep all their bits (`-memx`),
+ * so that a write beyond a memory does not come round. One liberty remains: a register that is neither reset nor
+ * initialised may start as anything, and Yosys uses that.
  */
-export const elaborationPasses = 'proc; opt -full; wreduce; memory_collect; flatten; opt; wreduce; opt_clean';
+export const elaborationPasses =
+  'proc; opt -full; wreduce -memx; memory_collect; flatten; opt; wreduce -memx; opt_clean';
 
 /**
  * Runs a Yosys script on Verilog (or other) files; returns the text files it wrote. Throws an `InputError` with
