@@ -6,6 +6,7 @@ import { dramSchema } from '../src/hw/dram/config.ts';
 import { machineFileSchema } from '../src/hw/machine/config.ts';
 import { modelSchema } from '../src/import/model-yaml.ts';
 import { writeFileAtomically } from '../src/import/write-file.ts';
+import { areaReportSchema } from '../src/report/area-report.ts';
 import { comparisonSchema } from '../src/report/comparison.ts';
 import { detectionReportSchema } from '../src/report/detection-table.ts';
 import { dramReportSchema } from '../src/report/dram-report.ts';
@@ -21,6 +22,7 @@ const SCHEMAS: readonly (readonly [file: string, title: string, schema: z.ZodTyp
   ['comparison.schema.json', 'Condensim comparison', comparisonSchema],
   ['validation.schema.json', 'Condensim validation', validationReportSchema],
   ['detection.schema.json', 'Condensim detections', detectionReportSchema],
+  ['area.schema.json', 'Condensim gates and buffers', areaReportSchema],
   ['graph.schema.json', 'Condensim network', graphReportSchema],
   ['replay.schema.json', 'Condensim memory replay', dramReportSchema],
 ];

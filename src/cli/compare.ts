@@ -15,6 +15,7 @@ import {
 import { compareRuns } from '../report/comparison.ts';
 import { comparisonTable } from '../report/comparison-table.ts';
 import { type RunReport, runReport } from '../report/run-report.ts';
+import { knownCcpGates } from './area.ts';
 import {
   addCommand,
   hardwareOption,
@@ -60,7 +61,7 @@ export function addCompare(program: Command, output: Output): void {
       const networks = paths.map((path) => loadNetwork(path, { seed: options.seed }, output.note));
       const runs: RunReport[] = [];
       for (const loaded of networks) runs.push(...(await runBothWays(loaded, machine, options, output)));
-      const comparison = compareRuns(runs, machine);
+      const comparison = compareRuns(runs, machine, await knownCcpGates(machine));
       output.report(comparison, options.json, (style) => comparisonTable(comparison, style));
       if (comparison.virtualFeatureMaps.outputsEqual === false) output.exitCode = 1;
     });

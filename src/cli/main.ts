@@ -4,6 +4,7 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { InputError } from '../core/diagnostics.ts';
+import { addArea } from './area.ts';
 import { addCompare } from './compare.ts';
 import { addDetect } from './detect.ts';
 import { addDram } from './dram.ts';
@@ -13,7 +14,7 @@ import { Output, type Streams } from './output.ts';
 import { addSimulate } from './simulate.ts';
 import { addValidate } from './validate.ts';
 
-const commands = [addCompare, addSimulate, addValidate, addDetect, addInspect, addDram];
+const commands = [addCompare, addSimulate, addValidate, addDetect, addInspect, addDram, addArea];
 
 /** Exit codes; 1, a failed check, is set by the commands that check. */
 const badInput = 2;

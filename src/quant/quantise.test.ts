@@ -11,7 +11,7 @@ import { layerNetwork } from './layers.ts';
 import { cosine, decibelsForJson, maxAbsError, sqnrDb } from './metrics.ts';
 import { defaultNumbers } from './numbers.ts';
 import { quantise } from './quantise.ts';
-import { requantisation } from './requantisation.ts';
+import { fitsShiftForm, requantisation } from './requantisation.ts';
 import { powerOfTwoAbove, roundHalfEven } from './rounding.ts';
 import type { TensorRange } from './tensor-scale.ts';
 
@@ -65,7 +65,36 @@ describe('requantisation', () => {
     const leaky = requantisation('l', 0, 2 ** -7, { negativeSlope: 0.1 }, defaultNumbers('shift'));
     expect(leaky).toEqual({ bias: 0, positiveMultiplier: 256, negativeMultiplier: 26, shift: 15 });
     const coarse = requantisation('l', 0, 2 ** 10, { negativeSlope: 0.1 }, defaultNumbers('shift'));
-    expect(coarse).toEqual({ bias: 0, positiveMultiplier: 1024, negativeMultiplier: 102, shift: 0 });
+    expect(coarse).toEqual({ bias: 0, positiveMultiplier: 1024, negativeMultiplier: 4 * 26, shift: 0 });
+  });
+
+  it("makes only what a shift can do in 'shift' form", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: -31, max: 15 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.integer({ min: 8, max: 31 }),
+        (exponent, slope, multiplierBits) => {
+          fc.pre(exponent < multiplierBits);
+          const settings = { form: 'shift' as const, multiplierBits };
+          const made = requantisation('l', 0, 2 ** exponent, { negativeSlope: slope }, settings);
+          expect(fitsShiftForm(made)).toBe(true);
+          expect(made.positiveMultiplier / 2 ** made.shift).toBe(2 ** exponent);
+          const error = made.negativeMultiplier / made.positiveMultiplier - slope;
+          expect(Math.abs(error)).toBeLessThanOrEqual(2 ** -Math.min(9, multiplierBits));
+        },
+      ),
+      { seed: 58, numRuns: 1000 },
+    );
+    const channel = { bias: 0, shift: 0 };
+    for (const [positiveMultiplier, negativeMultiplier] of [
+      [3, 0],
+      [0, 0],
+      [1024, 102],
+      [4, 5],
+    ] as const) {
+      expect(fitsShiftForm({ ...channel, positiveMultiplier, negativeMultiplier })).toBe(false);
+    }
   });
 
   it("stays within 2^-16 of the ratio in 'multiplier' form", () => {

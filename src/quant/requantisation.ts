@@ -27,7 +27,8 @@ export function leastRatio({
  * - 'multiplier': a positive multiplier of exactly `multiplierBits` bits times 2^-shift next to the ratio, the
  *   negative one slope times it.
  * - 'shift': the ratio is a power of two and so is the positive multiplier: 1, or 2^8 where a slope needs fraction
- *   bits (fewer where the multiplier has fewer), or more where the ratio exceeds it.
+ *   bits (fewer where the multiplier has fewer), or more where the ratio exceeds it. The slope has no more fraction bits
+ *   than that even then: the hardware multiplies by those alone, and shifts.
  *
  * @throws InputError when the ratio is too large for the multiplier, or too small for the shift
  */
@@ -41,11 +42,14 @@ export function requantisation(
   const largest = 2 ** multiplierBits - 1;
   let exponent: number;
   let positiveMultiplier: number;
+  let negativeMultiplier: number;
   if (form === 'shift') {
     exponent = Math.round(-Math.log2(ratio));
     const sloped = negativeSlope !== 0 && negativeSlope !== 1;
-    const fraction = Math.max(sloped ? Math.min(SLOPE_BITS, multiplierBits - 1) : 0, -exponent);
+    const slopeBits = sloped ? Math.min(SLOPE_BITS, multiplierBits - 1) : 0;
+    const fraction = Math.max(slopeBits, -exponent);
     positiveMultiplier = 2 ** fraction;
+    negativeMultiplier = roundHalfEven(2 ** slopeBits * negativeSlope) * 2 ** (fraction - slopeBits);
     exponent += fraction;
   } else {
     exponent = multiplierBits - 1 - Math.floor(Math.log2(ratio));
@@ -58,6 +62,7 @@ export function requantisation(
       exponent += 1;
       positiveMultiplier = roundHalfEven(ratio * 2 ** exponent);
     }
+    negativeMultiplier = roundHalfEven(positiveMultiplier * negativeSlope);
   }
   if (!(exponent >= 0 && exponent <= MAXIMUM_SHIFT && positiveMultiplier <= largest)) {
     const most = form === 'shift' ? `2^${multiplierBits - 1}` : largest;
@@ -65,10 +70,18 @@ export function requantisation(
       `${layer}: accumulators are ${ratio} times as coarse as the output, expected at most ${most} and no shift beyond ${MAXIMUM_SHIFT}; are the weights or ranges broken?`,
     );
   }
-  return {
-    bias,
-    positiveMultiplier,
-    negativeMultiplier: roundHalfEven(positiveMultiplier * negativeSlope),
-    shift: exponent,
-  };
+  return { bias, positiveMultiplier, negativeMultiplier, shift: exponent };
+}
+
+/**
+ * Whether hardware without a multiplier can do it: the positive multiplier a power of two, the negative one at most that and
+ * a slope of `SLOPE_BITS` fraction bits times it.
+ */
+export function fitsShiftForm({ positiveMultiplier, negativeMultiplier }: ChannelRequantisation): boolean {
+  const step = Math.max(1, positiveMultiplier / 2 ** SLOPE_BITS);
+  return (
+    Number.isInteger(Math.log2(positiveMultiplier)) &&
+    negativeMultiplier <= positiveMultiplier &&
+    Number.isInteger(negativeMultiplier / step)
+  );
 }

@@ -21,6 +21,7 @@ import type { IntegerValues } from '../graph/op.ts';
 import type { Layer, LayeredNetwork } from './layers.ts';
 import { numberOptionsSchema } from './numbers.ts';
 import type { NumberOptions, QuantisedLayer, QuantisedNetwork, QuantisedTensor } from './quantised.ts';
+import { fitsShiftForm } from './requantisation.ts';
 import { makeValues, makeWeights } from './values.ts';
 import { mayOverflow } from './weights.ts';
 
@@ -238,6 +239,11 @@ function readLayer(
       negativeMultiplier: negative[c]!,
       shift: shifts[c]!,
     }));
+    if (numbers.form === 'shift' && !channels.every(fitsShiftForm)) {
+      fail(
+        `layer ${layer.name}: multipliers that are no power of two and a slope, expected what a shift can do`,
+      );
+    }
   }
   let table: IntegerValues | undefined;
   if (hasTable(layer)) {

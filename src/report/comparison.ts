@@ -18,8 +18,13 @@ export const comparisonSchema = z.strictObject({
       outputsEqual: z.boolean().nullable().describe('Both versions gave the same bytes; null without data'),
       extraBufferBytes: z.int().min(0).describe('Registers of the cross-channel pooling unit'),
       extraBufferFraction: z.number().describe('Of all on-chip bytes, the registers included'),
-      extraGates: z.number().nullable().describe('null: nothing has been synthesised'),
-      extraGateFraction: z.number().nullable(),
+      extraGates: z
+        .number()
+        .nullable()
+        .describe(
+          'NAND2 equivalents of the cross-channel pooling unit; null: this machine has not been synthesised',
+        ),
+      extraGateFraction: z.number().nullable().describe('Of all gates, the unit included'),
     })
     .describe('Measured on the runs above; savings are null where the two versions were not both run'),
   paperClaims: z
@@ -42,7 +47,17 @@ export const paperClaims: Comparison['paperClaims'] = {
   extraGateFraction: 0.01,
 };
 
-export function compareRuns(runs: readonly RunReport[], machine: MachineConfig): Comparison {
+/** What the cross-channel pooling unit costs in gates, as `condensim area` finds it. */
+export interface CcpGates {
+  readonly extraGates: number;
+  readonly extraGateFraction: number;
+}
+
+export function compareRuns(
+  runs: readonly RunReport[],
+  machine: MachineConfig,
+  gates?: CcpGates,
+): Comparison {
   const extraBufferBytes = crossChannelBytes(
     machine.postProcessing.crossChannelPool,
     machine.peArray.rows,
@@ -60,8 +75,8 @@ export function compareRuns(runs: readonly RunReport[], machine: MachineConfig):
       outputsEqual: pair && outputsEqual(pair.onChip, pair.stored),
       extraBufferBytes,
       extraBufferFraction: extraBufferBytes / totalBufferBytes(machine),
-      extraGates: null,
-      extraGateFraction: null,
+      extraGates: gates?.extraGates ?? null,
+      extraGateFraction: gates?.extraGateFraction ?? null,
     },
     paperClaims,
   };

@@ -1,0 +1,140 @@
+/** Gates and buffers as tables: units, memories, what the CCP unit costs, and its variants. */
+import type { AreaReport } from './area-report.ts';
+import {
+  type Column,
+  conventionLines,
+  decimal,
+  formatTable,
+  grouped,
+  percent,
+  type Style,
+  wrapText,
+} from './tables.ts';
+
+const left = (heading: string): Column => ({ heading, align: 'left' });
+const right = (heading: string): Column => ({ heading, align: 'right' });
+
+export function areaTable(report: AreaReport, style: Style): string {
+  const parts = [
+    `${style.heading(`${report.hardware.name}: gates and buffers`)}\n`,
+    wrapText(report.method, '  '),
+    '\n',
+    unitsTable(report, style),
+    '\n',
+    buffersTable(report, style),
+    '\n',
+    ccpTable(report, style),
+    '\n',
+  ];
+  if (report.variants !== undefined) parts.push(variantsTable(report, report.variants, style), '\n');
+  return [
+    ...parts,
+    `${style.heading('Conventions')}\n`,
+    conventionLines([
+      ...report.conventions,
+      `The paper's figures are its claims for its own machine. ${report.paperClaims.source}.`,
+    ]),
+  ].join('');
+}
+
+function unitsTable({ units, totalGates, totalFlipFlops }: AreaReport, style: Style): string {
+  return formatTable(
+    [
+      { ...left('Unit'), shrinks: true },
+      right('count'),
+      right('gates each'),
+      right('gates'),
+      right('%'),
+      right('flip-flops'),
+      right('depth'),
+    ],
+    [
+      ...units.map(({ name, count, gatesEach, gates, flipFlopsEach, depth }) => [
+        name,
+        grouped(count),
+        decimal(gatesEach, 1),
+        decimal(gates, 0),
+        percent(gates / totalGates, 2),
+        grouped(count * flipFlopsEach),
+        grouped(depth),
+      ]),
+      ['total', '', '', decimal(totalGates, 0), percent(1, 2), grouped(totalFlipFlops), ''],
+    ],
+    style,
+  );
+}
+
+function buffersTable({ buffers, totalBufferBytes, sramEstimate }: AreaReport, style: Style): string {
+  return formatTable(
+    [left('On-chip storage'), right('bits'), right('bytes'), left('')],
+    [
+      ...buffers.map(({ name, bits, inGates }) => [
+        name,
+        grouped(bits),
+        grouped(bits / 8),
+        inGates ? 'flip-flops, among the gates' : '',
+      ]),
+      ['total', grouped(8 * totalBufferBytes), grouped(totalBufferBytes), ''],
+      ...(sramEstimate === undefined
+        ? []
+        : [
+            [
+              'estimated gates',
+              decimal(sramEstimate.gates, 0),
+              '',
+              `at ${sramEstimate.gatesPerBit} a bit, not counted above`,
+            ],
+          ]),
+    ],
+    style,
+  );
+}
+
+function ccpTable({ ccp, paperClaims }: AreaReport, style: Style): string {
+  return formatTable(
+    [left('Cross-channel pooling unit'), right('extra'), right('share (%)'), right('paper claims (%)')],
+    [
+      [
+        'gates',
+        decimal(ccp.extraGates, 0),
+        percent(ccp.extraGateFraction, 2),
+        percent(paperClaims.extraGateFraction),
+      ],
+      [
+        'buffer bytes',
+        grouped(ccp.extraBufferBytes),
+        percent(ccp.extraBufferFraction, 4),
+        percent(paperClaims.extraMemoryFraction),
+      ],
+    ],
+    style,
+  );
+}
+
+function variantsTable(
+  { ccp }: AreaReport,
+  variants: NonNullable<AreaReport['variants']>,
+  style: Style,
+): string {
+  return formatTable(
+    [
+      left(ccp.extraGates > 0 ? 'Variant (the first: as it is)' : 'Variant'),
+      left('requantise'),
+      right('lanes'),
+      right('bits'),
+      right('held'),
+      right('gates'),
+      right('share (%)'),
+    ],
+    variants.map(({ form, place, lanes, bits, depth, ratio, gates, gateFraction }) => [
+      form === 'tree' ? `maximum of ${ratio} lanes` : 'running maximum',
+      place === 'before requantise' ? 'follows' : 'before it',
+      grouped(lanes),
+      grouped(bits),
+      grouped(depth),
+      decimal(gates, 0),
+      percent(gateFraction, 2),
+    ]),
+    style,
+  );
+}
