@@ -662,10 +662,17 @@ export class Channel {
     this.winnerClock = never;
     const active = this.busyBanks & ~this.frozenBanks;
     if (active === 0) return;
-    const first = this.lastBank + 1;
-    const lastIndex = this.banks - 1;
     const { candidateReady, candidateShared } = this;
     const { sharedReady } = this.timers;
+    // A stream, or rows of one bank: nobody to compete with.
+    if ((active & (active - 1)) === 0 && (active & this.manifoldBanks) === 0) {
+      const bank = 31 - Math.clz32(active);
+      this.winner = bank;
+      this.winnerClock = Math.max(candidateReady[bank]!, sharedReady[candidateShared[bank]!]!, from);
+      return;
+    }
+    const first = this.lastBank + 1;
+    const lastIndex = this.banks - 1;
     // Clocks ahead above, turn below: one comparison decides both. No branches: what is later is random, and a wrong
     // guess of the processor costs more than the whole round. (d & ~(d >> 31) is max(d, 0), d & (d >> 31) is min(d, 0).)
     let best = 0x7fff_ffff;
