@@ -44,15 +44,9 @@ export async function replay(
   listenerOf: (channel: number) => ChannelListener = () => ({}),
 ): Promise<ReplayResult> {
   const controller = new MemoryController(config, listenerOf);
-  const { mapping, channels } = controller;
+  const { channels } = controller;
   let wrappedRequests = 0;
-  for await (const { count, addresses, writes, clocks } of batches) {
-    for (let at = 0; at < count; at++) {
-      const address = addresses[at]!;
-      if (mapping.isBeyond(address)) wrappedRequests++;
-      controller.offer(writes[at] === 1, address, 0, clocks[at]!);
-    }
-  }
+  for await (const batch of batches) wrappedRequests += offerBatch(controller, batch);
   for (const channel of channels) channel.finishWork();
   const finishCycles = Math.max(...channels.map((channel) => channel.finish));
   // Refreshes go on where a channel's own data have ended before.
@@ -73,6 +67,21 @@ export async function replay(
     undrainedWrites: channels.reduce((total, channel) => total + channel.undrainedWrites, 0),
     wrappedRequests,
   };
+}
+
+/** A function of its own: engines optimise a plain loop better than one in an asynchronous function. */
+function offerBatch(
+  controller: MemoryController,
+  { count, addresses, writes, clocks }: RequestBatch,
+): number {
+  const { mapping } = controller;
+  let wrapped = 0;
+  for (let at = 0; at < count; at++) {
+    const address = addresses[at]!;
+    if (mapping.isBeyond(address)) wrapped++;
+    controller.offer(writes[at] === 1, address, 0, clocks[at]!);
+  }
+  return wrapped;
 }
 
 function addStatistics(parts: readonly ChannelStatistics[]): ChannelStatistics {

@@ -4,17 +4,20 @@
  * A command's delays are added where they hold: at its bank, and at every bank group (of its own rank and of others), so
  * that a command is ready when two clocks have passed: its bank's and its group's. Clocks are 32-bit integers.
  */
+import type * as commands from './constraints.ts';
 import {
-  ACT,
   commandClasses,
   type Delays,
   delayTableSize,
   otherRank,
-  REF,
   sameGroup,
   sameRank,
   waitingClasses,
 } from './constraints.ts';
+
+// As in channel.ts: literals of this module, held to the originals by their types.
+const ACT: typeof commands.ACT = 0;
+const REF: typeof commands.REF = 4;
 
 /** Banks of a channel; a bank's number is rank-major, then bank group. */
 export interface TimerShape {
