@@ -25,6 +25,18 @@ export interface Constant {
   reader(): (index: number) => number;
   /** The values are integers times a scale. */
   readonly dequantisation?: Dequantisation;
+  /** How many readers this one reads through; bounded, as each is a call within a call. */
+  readonly depth?: number;
+}
+
+const MAXIMUM_DEPTH = 16;
+
+/** The depth of a constant whose reader calls another's. */
+export function depthAbove({ depth = 0 }: Constant): number {
+  if (depth >= MAXIMUM_DEPTH) {
+    throw new InputError(`comes behind ${MAXIMUM_DEPTH} operators on constants, expected fewer`);
+  }
+  return depth + 1;
 }
 
 interface Storage {

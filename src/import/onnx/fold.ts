@@ -8,6 +8,7 @@ import {
   type Constant,
   checkDims,
   dataTypeName,
+  depthAbove,
   type ExternalData,
   isReal,
   makeConstant,
@@ -114,6 +115,7 @@ function transposed(constant: Constant, order: readonly number[]): Constant {
     kind: 'constant',
     dims: target,
     type: one.type,
+    depth: depthAbove(one),
     reader() {
       const read = one.reader();
       return (index) => {
@@ -140,6 +142,7 @@ function cast(node: OnnxNode, input: Constant): Constant {
     kind: 'constant',
     dims: input.dims,
     type,
+    depth: depthAbove(input),
     reader() {
       const read = input.reader();
       if (type === 'float32') return (index) => Math.fround(read(index));
