@@ -12,7 +12,7 @@ import { buildGraph } from '../../graph/build.ts';
 import type { Graph, ParameterValues, Shape } from '../../graph/graph.ts';
 import { checkShape } from '../../graph/shape.ts';
 import { convolution } from '../../ops/convolution/convolution.ts';
-import type { ImportedNetwork } from '../formats.ts';
+import type { ImportedNetwork, NetworkFileOptions } from '../imported-network.ts';
 import { readBytes } from '../read-file.ts';
 import { type Constant, dataTypeName, type ExternalData, isReal, readTensor } from './constant.ts';
 import { Conversion, type ConvertedNode, type ParameterMaker, parse } from './conversion.ts';
@@ -33,16 +33,11 @@ const MAXIMUM_BYTES = 2 ** 31;
 const OLDEST_OPSET = 7;
 const NEWEST_OPSET = 21;
 
-export interface OnnxOptions {
-  /** Sizes of symbolic dimensions, by name. */
-  readonly dims?: ReadonlyMap<string, number> | undefined;
-}
-
 /**
  * Reads an ONNX file and the files of external data beside it.
  * @throws InputError for what is no such file, and for networks that the machine cannot run
  */
-export function readOnnxFile(path: string, options: OnnxOptions = {}): ImportedNetwork {
+export function readOnnxFile(path: string, options: NetworkFileOptions = {}): ImportedNetwork {
   const bytes = readBytes(path, 'an ONNX model', MAXIMUM_BYTES);
   return readOnnx(bytes, path, options, externalDataIn(dirname(path)));
 }
@@ -55,7 +50,7 @@ export function readOnnxFile(path: string, options: OnnxOptions = {}): ImportedN
 export function readOnnx(
   bytes: Uint8Array,
   file: string,
-  options: OnnxOptions = {},
+  options: NetworkFileOptions = {},
   external: ExternalData = noExternalData,
 ): ImportedNetwork {
   const model = decode(bytes, modelProto, file);
@@ -82,7 +77,7 @@ class Reader {
   constructor(
     model: ModelProto,
     private readonly file: string,
-    private readonly options: OnnxOptions,
+    private readonly options: NetworkFileOptions,
     private readonly external: ExternalData,
   ) {
     if (model.graph === undefined) {
