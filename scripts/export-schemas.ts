@@ -2,11 +2,13 @@
 import { fileURLToPath } from 'node:url';
 import type { z } from 'zod';
 import { jsonSchemaText } from '../src/config/json-schema.ts';
+import { dramSchema } from '../src/hw/dram/config.ts';
 import { machineFileSchema } from '../src/hw/machine/config.ts';
 import { modelSchema } from '../src/import/model-yaml.ts';
 import { writeFileAtomically } from '../src/import/write-file.ts';
 import { comparisonSchema } from '../src/report/comparison.ts';
 import { detectionReportSchema } from '../src/report/detection-table.ts';
+import { dramReportSchema } from '../src/report/dram-report.ts';
 import { graphReportSchema } from '../src/report/graph-table.ts';
 import { runReportSchema } from '../src/report/run-report.ts';
 import { validationReportSchema } from '../src/report/validation-table.ts';
@@ -14,11 +16,13 @@ import { validationReportSchema } from '../src/report/validation-table.ts';
 const SCHEMAS: readonly (readonly [file: string, title: string, schema: z.ZodType])[] = [
   ['model.schema.json', 'Condensim model file', modelSchema],
   ['machine.schema.json', 'Condensim machine file', machineFileSchema],
+  ['dram.schema.json', 'Condensim memory file', dramSchema],
   ['run.schema.json', 'Condensim run report', runReportSchema],
   ['comparison.schema.json', 'Condensim comparison', comparisonSchema],
   ['validation.schema.json', 'Condensim validation', validationReportSchema],
   ['detection.schema.json', 'Condensim detections', detectionReportSchema],
   ['graph.schema.json', 'Condensim network', graphReportSchema],
+  ['replay.schema.json', 'Condensim memory replay', dramReportSchema],
 ];
 
 /** Every schema file's path and the text it should have. */

@@ -6,13 +6,14 @@ import { Command, CommanderError } from 'commander';
 import { InputError } from '../core/diagnostics.ts';
 import { addCompare } from './compare.ts';
 import { addDetect } from './detect.ts';
+import { addDram } from './dram.ts';
 import { addInspect } from './inspect.ts';
 import { packageFile } from './options.ts';
 import { Output, type Streams } from './output.ts';
 import { addSimulate } from './simulate.ts';
 import { addValidate } from './validate.ts';
 
-const commands = [addCompare, addSimulate, addValidate, addDetect, addInspect];
+const commands = [addCompare, addSimulate, addValidate, addDetect, addInspect, addDram];
 
 /** Exit codes; 1, a failed check, is set by the commands that check. */
 const badInput = 2;

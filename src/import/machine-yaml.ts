@@ -1,5 +1,5 @@
 /** Machine files: YAML to a typed configuration. */
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { parseYaml } from '../config/yaml.ts';
 import { InputError } from '../core/diagnostics.ts';
 import { type DramConfig, dramSchema } from '../hw/dram/config.ts';
@@ -19,9 +19,9 @@ export function readMachine(text: string, file: string): MachineConfig {
       positionOf(['buffers', 'feature', 'banks']),
     );
   }
-  const dram: DramConfig =
-    machine.dram.kind === 'file' ? readDram(join(dirname(file), machine.dram.path)) : machine.dram;
-  return { ...machine, dram };
+  if (machine.dram.kind !== 'file') return { ...machine, dram: machine.dram };
+  const { path } = machine.dram;
+  return { ...machine, dram: readDram(isAbsolute(path) ? path : join(dirname(file), path)) };
 }
 
 function readDram(path: string): DramConfig {

@@ -1,41 +1,96 @@
 /** Writing results so that a reader, or a crash, never sees half a file. */
-import { mkdirSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../core/diagnostics.ts';
 import { systemReason } from './read-file.ts';
 
 /**
- * Writes a file under a temporary name beside it and renames it when it is complete; makes the folder if need be.
+ * A file that is written piece by piece under a temporary name beside it, and renamed when it is complete; its folder is
+ * made if need be. Every one ends with `commit` or `discard`, or its temporary file stays behind.
  *
- * A symbolic link is written through, and so is what is not a regular file (a terminal, a pipe). Throws an
+ * A symbolic link is written through, and so is what is not a regular file (a terminal, a pipe). Methods throw an
  * `InputError` with the path when the system refuses; nothing half-written stays behind then.
  */
-export function writeFileAtomically(path: string, content: Uint8Array | string): void {
-  let temporary: string | undefined;
-  try {
-    const target = existing(path);
-    if (target?.kind === 'folder')
-      throw new InputError('is a folder, expected a file to write', { file: path });
-    if (target?.kind === 'special') {
-      writeFileSync(path, content);
-      return;
-    }
-    const destination = target?.path ?? path;
-    mkdirSync(dirname(destination), { recursive: true });
-    const candidate = join(
-      dirname(destination),
-      `.${basename(destination).slice(0, 200)}.${process.pid}.tmp`,
-    );
-    writeFileSync(candidate, content, { flag: 'wx' });
-    temporary = candidate;
-    renameSync(temporary, destination);
-  } catch (error) {
-    if (temporary !== undefined) rmSync(temporary, { force: true });
-    if (error instanceof InputError) throw error;
-    throw new InputError(`cannot be written (${systemReason(error)}), expected a path that can`, {
-      file: path,
+export class AtomicFile {
+  private descriptor = -1;
+  private destination: string;
+  /** Undefined for what is not a regular file. */
+  private temporary: string | undefined;
+
+  constructor(private readonly path: string) {
+    this.destination = path;
+    this.attempt(() => {
+      const target = existing(path);
+      if (target?.kind === 'folder') {
+        throw new InputError('is a folder, expected a file to write', { file: path });
+      }
+      if (target?.kind === 'special') {
+        this.descriptor = openSync(path, 'w');
+        return;
+      }
+      this.destination = target?.path ?? path;
+      const folder = dirname(this.destination);
+      mkdirSync(folder, { recursive: true });
+      const temporary = join(folder, `.${basename(this.destination).slice(0, 200)}.${process.pid}.tmp`);
+      this.descriptor = openSync(temporary, 'wx');
+      this.temporary = temporary;
     });
   }
+
+  write(content: Uint8Array | string): void {
+    // To a descriptor it appends.
+    this.attempt(() => writeFileSync(this.descriptor, content));
+  }
+
+  /** Gives the file its name. */
+  commit(): void {
+    this.attempt(() => {
+      this.close();
+      if (this.temporary !== undefined) renameSync(this.temporary, this.destination);
+      this.temporary = undefined;
+    });
+  }
+
+  /** Leaves what was there before. Harmless after `commit`. */
+  discard(): void {
+    this.close();
+    if (this.temporary !== undefined) rmSync(this.temporary, { force: true });
+    this.temporary = undefined;
+  }
+
+  private close(): void {
+    const { descriptor } = this;
+    this.descriptor = -1;
+    if (descriptor >= 0) closeSync(descriptor);
+  }
+
+  private attempt(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.discard();
+      if (error instanceof InputError) throw error;
+      throw new InputError(`cannot be written (${systemReason(error)}), expected a path that can`, {
+        file: this.path,
+      });
+    }
+  }
+}
+
+/** Writes a whole file as `AtomicFile` does. */
+export function writeFileAtomically(path: string, content: Uint8Array | string): void {
+  const file = new AtomicFile(path);
+  file.write(content);
+  file.commit();
 }
 
 function existing(path: string): { kind: 'file' | 'folder' | 'special'; path: string } | undefined {

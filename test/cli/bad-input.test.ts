@@ -2,11 +2,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { condensim, edge256, example, scratch } from './command-line.ts';
+import { condensim, edge256, edge256Text, example, scratch } from './command-line.ts';
 
 const output = scratch('results/out.json');
 const exampleText = readFileSync(example, 'utf8');
-const machineText = readFileSync(edge256, 'utf8');
+const machineText = edge256Text;
 
 function model(name: string, from: string | RegExp, to: string): string {
   const text = exampleText.replace(from, to);

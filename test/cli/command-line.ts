@@ -1,6 +1,6 @@
 /** Runs the command line for the tests, most of the time in this process. */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -66,6 +66,12 @@ export function projectFile(path: string): string {
 
 export const example = projectFile('models/example.yaml');
 export const edge256 = projectFile('hw-configs/edge-256.yaml');
+
+/** The default machine's text, fit to be changed and written anywhere: its memory file is named by its full path. */
+export const edge256Text = readFileSync(edge256, 'utf8').replace(
+  /path: (?=dram\/)/,
+  `path: ${projectFile('hw-configs/')}`,
+);
 
 /** Trained weights and a photograph; not part of the project's own tree. */
 export const sharedFile = (path: string) => projectFile(`../shared/${path}`);

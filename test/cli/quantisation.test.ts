@@ -1,10 +1,10 @@
 /** Number formats and calibration through the command line. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { seededPicture } from '../../src/detect/picture.ts';
 import { writePng } from '../../src/import/picture.ts';
-import { condensim, edge256, example, projectFile, scratch } from './command-line.ts';
+import { condensim, edge256, edge256Text, example, projectFile, scratch } from './command-line.ts';
 
 const base = ['--model', example, '--hw', edge256];
 const json = async (...argv: string[]) => {
@@ -73,7 +73,7 @@ describe('calibration', () => {
   });
 
   it('counts sums that leave a narrow accumulator', async () => {
-    const text = readFileSync(edge256, 'utf8');
+    const text = edge256Text;
     const narrow = scratch('narrow.yaml', text.replace('accumulatorBits: 32', 'accumulatorBits: 14'));
     const argv = ['--model', example, '--hw', narrow];
     const run = await json('simulate', ...argv);

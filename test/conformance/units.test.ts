@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { machineSchema } from '../../src/hw/machine/config.ts';
+import { machineFileSchema } from '../../src/hw/machine/config.ts';
 import { readMachineFile } from '../../src/import/machine-yaml.ts';
 
 type JsonSchema = {
@@ -22,7 +22,7 @@ type JsonSchema = {
   readonly maxLength?: number;
 };
 
-const schema = z.toJSONSchema(machineSchema, { io: 'input' }) as JsonSchema;
+const schema = z.toJSONSchema(machineFileSchema, { io: 'input' }) as JsonSchema;
 const files = readdirSync('hw-configs').filter((file) => file.endsWith('.yaml'));
 
 const alternatives = (node: JsonSchema) => [...(node.anyOf ?? []), ...(node.oneOf ?? [])];
@@ -135,7 +135,7 @@ describe.each(files)('%s', (file) => {
     ];
     for (const one of wrong) {
       expect([...refusals(schema, one)].length).toBeGreaterThan(0);
-      expect(machineSchema.safeParse(one).success).toBe(false);
+      expect(machineFileSchema.safeParse(one).success).toBe(false);
     }
   });
 });

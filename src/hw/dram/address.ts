@@ -21,7 +21,9 @@ export class AddressMapping {
   private readonly banksPerGroup: number;
   private readonly banksPerRank: number;
   private readonly burstBytes: number;
+  private readonly burstsPerByte: number;
   private readonly bursts: number;
+  private readonly capacityBytes: number;
 
   constructor(config: SdramConfig) {
     const { organisation, controller } = config;
@@ -50,7 +52,9 @@ export class AddressMapping {
     this.banksPerGroup = organisation.banksPerGroup;
     this.banksPerRank = geometry.banksPerRank;
     this.burstBytes = geometry.burstBytes;
+    this.burstsPerByte = 1 / geometry.burstBytes;
     this.bursts = 2 ** shift;
+    this.capacityBytes = this.bursts * this.burstBytes;
   }
 
   /** Bytes from an address to the same place of the next row: what an unbroken stream uses of every bank before. */
@@ -60,12 +64,13 @@ export class AddressMapping {
 
   /** Whether a byte lies beyond the last one of the memory, and so wraps. */
   isBeyond(address: number): boolean {
-    return address >= this.bursts * this.burstBytes;
+    return address >= this.capacityBytes;
   }
 
   /** Number of the burst that holds a byte, below 2^31; what the other functions take. */
   burstOf(address: number): number {
-    const burst = Math.floor(address / this.burstBytes);
+    // Powers of two: the product is exact.
+    const burst = Math.floor(address * this.burstsPerByte);
     // The remainder of large numbers is slow, and hardly ever needed.
     return burst < this.bursts ? burst : burst % this.bursts;
   }

@@ -10,7 +10,7 @@ import { assert } from '../../core/diagnostics.ts';
 import type { AddressMapping } from './address.ts';
 import { AddressIndex } from './address-index.ts';
 import { geometryOf, type SdramConfig } from './config.ts';
-import { ACT, PRE, RD, RDA, REF, WR, WRA, waitingClasses } from './constraints.ts';
+import { ACT, PRE, RD, RDA, REF, WR, WRA } from './constraints.ts';
 import { LatencyHistogram } from './latency.ts';
 import { Timers } from './timers.ts';
 import { delaysOf } from './timing.ts';
@@ -152,6 +152,8 @@ export class Channel {
 
   // Bank queues: rings of entries; masks over a queue's entries have the oldest in bit 0.
   private readonly queue: Int32Array;
+  /** The entries' rows, beside them: what an activate compares. */
+  private readonly queueRows: Int32Array;
   private readonly ringMask: number;
   private readonly queueHead: Int32Array;
   private readonly queueCount: Int32Array;
@@ -194,9 +196,10 @@ export class Channel {
   private busFree = 0;
   /** End of the last burst. */
   private dataEnd = 0;
-  /** Commands after `dataEnd`, in case no burst follows any more: [ACT, PRE, REF]. */
-  private readonly trailing = new Int32Array(waitingClasses);
-  private hasTrailing = false;
+  /** Commands after `dataEnd`, in case no burst follows any more: clock since the very start, and which. */
+  private trailingClocks = new Float64Array(64);
+  private trailingCommands = new Uint8Array(64);
+  private trailingCount = 0;
 
   constructor(
     config: SdramConfig,
@@ -241,6 +244,7 @@ export class Channel {
     const ringEntries = 2 ** Math.ceil(Math.log2(this.bankEntries));
     this.ringMask = ringEntries - 1;
     this.queue = new Int32Array(banks * ringEntries);
+    this.queueRows = new Int32Array(banks * ringEntries);
     this.queueHead = new Int32Array(banks);
     this.queueCount = new Int32Array(banks);
     this.hits = new Int32Array(banks);
@@ -317,21 +321,24 @@ export class Channel {
     return this.pendingWrites.count;
   }
 
-  /** Lets everything happen that will without another request; writes too few to be drained stay. */
+  /** Lets all data move that will without another request; writes too few to be drained stay. */
   finishWork(): void {
     while (this.hasWork) this.processNext();
-    this.advanceTo(Math.max(this.finish, this.epoch + this.clock));
+    this.advanceTo(this.finish);
   }
 
-  /** The statistics without the commands issued after the end of the last burst. */
-  statisticsUpToFinish(): ChannelStatistics {
-    const { statistics, trailing } = this;
-    return {
-      ...statistics,
-      activates: statistics.activates - trailing[ACT]!,
-      precharges: statistics.precharges - trailing[PRE]!,
-      refreshes: statistics.refreshes - trailing[REF]!,
-    };
+  /** The statistics without the commands after a clock that does not lie before `finish`. */
+  statisticsUpTo(clock: number): ChannelStatistics {
+    this.settleActiveClocks();
+    const statistics = { ...this.statistics };
+    for (let at = 0; at < this.trailingCount; at++) {
+      if (this.trailingClocks[at]! <= clock) continue;
+      const command = this.trailingCommands[at]!;
+      if (command === ACT) statistics.activates--;
+      else if (command === PRE) statistics.precharges--;
+      else statistics.refreshes--;
+    }
+    return statistics;
   }
 
   /** Adds the ranks' open time up to now; call before reading `statistics.activeClocks`. */
@@ -490,10 +497,11 @@ export class Channel {
 
   private moveTransaction(): void {
     const isDraining = this.wantsToDrain();
-    if (isDraining && this.draining === 0) this.draining = this.waitingCount[writing]!;
     const list = isDraining ? writing : reading;
     const movable = this.waitingBanks[list]! & ~this.fullBanks;
+    // What makes draining start stays as it is until a write moves.
     if (movable === 0) return;
+    if (isDraining && this.draining === 0) this.draining = this.waitingCount[writing]!;
     const bank = this.oldestOf(list, movable);
     if (isDraining) {
       const entry = this.listHead[writing * this.banks + bank]!;
@@ -563,11 +571,14 @@ export class Channel {
 
     this.entryMoved[entry] = this.clock;
     const count = this.queueCount[bank]!;
-    this.queue[bank * (this.ringMask + 1) + ((this.queueHead[bank]! + count) & this.ringMask)] = entry;
+    const row = this.entryRow[entry]!;
+    const slot = bank * (this.ringMask + 1) + ((this.queueHead[bank]! + count) & this.ringMask);
+    this.queue[slot] = entry;
+    this.queueRows[slot] = row;
     this.queueCount[bank] = count + 1;
     if (count + 1 === this.bankEntries) this.fullBanks |= 1 << bank;
     this.queued++;
-    if (this.openRow[bank] === this.entryRow[entry]) this.hits[bank] = this.hits[bank]! | (1 << count);
+    if (this.openRow[bank] === row) this.hits[bank] = this.hits[bank]! | (1 << count);
     if (list === writing) {
       this.writes[bank] = this.writes[bank]! | (1 << count);
       if (this.isBehindRead(bank, count)) this.blocked[bank] = this.blocked[bank]! | (1 << count);
@@ -697,8 +708,10 @@ export class Channel {
       return;
     }
     const writes = this.writes[bank]!;
-    let ready = this.timers.readyClock(RD, bank) <= clock ? hits & ~writes : 0;
-    if (this.timers.readyClock(WR, bank) <= clock) ready |= hits & writes & ~this.blocked[bank]!;
+    let ready = hits & ~writes;
+    if (ready !== 0 && this.timers.readyClock(RD, bank) > clock) ready = 0;
+    const writable = hits & writes & ~this.blocked[bank]!;
+    if (writable !== 0 && this.timers.readyClock(WR, bank) <= clock) ready |= writable;
     this.issueColumn(bank, 31 - Math.clz32(ready & -ready));
   }
 
@@ -706,19 +719,20 @@ export class Channel {
     const clock = this.clock;
     const rank = bank >> this.rankShift;
     const ring = bank * (this.ringMask + 1);
-    const row = this.entryRow[this.queue[ring + this.queueHead[bank]!]!]!;
+    const head = this.queueHead[bank]!;
+    const { queueRows, ringMask } = this;
+    const row = queueRows[ring + head]!;
     this.openRow[bank] = row;
     this.columnCount[bank] = 0;
     let hits = 0;
     for (let at = this.queueCount[bank]! - 1; at >= 0; at--) {
-      const entry = this.queue[ring + ((this.queueHead[bank]! + at) & this.ringMask)]!;
-      hits = (hits << 1) | (this.entryRow[entry] === row ? 1 : 0);
+      hits = (hits << 1) | (queueRows[ring + ((head + at) & ringMask)] === row ? 1 : 0);
     }
     this.hits[bank] = hits;
     if (this.openBanks[rank]!++ === 0) this.activeSince[rank] = clock;
     this.issue(ACT, bank);
     this.statistics.activates++;
-    this.countTrailing(ACT);
+    this.noteTrailing(ACT);
     this.listener.command?.(this.epoch + clock, ACT, bank, row, -1);
     this.findCandidate(bank);
   }
@@ -727,7 +741,7 @@ export class Channel {
     this.close(bank);
     this.issue(PRE, bank);
     this.statistics.precharges++;
-    this.countTrailing(PRE);
+    this.noteTrailing(PRE);
     this.listener.command?.(this.epoch + this.clock, PRE, bank, -1, -1);
     this.findCandidate(bank);
   }
@@ -770,8 +784,10 @@ export class Channel {
     const head = this.queueHead[bank]!;
     const entry = this.queue[ring + ((head + place) & this.ringMask)]!;
     for (let at = place; at > 0; at--) {
-      this.queue[ring + ((head + at) & this.ringMask)] =
-        this.queue[ring + ((head + at - 1) & this.ringMask)]!;
+      const to = ring + ((head + at) & this.ringMask);
+      const from = ring + ((head + at - 1) & this.ringMask);
+      this.queue[to] = this.queue[from]!;
+      this.queueRows[to] = this.queueRows[from]!;
     }
     this.queueHead[bank] = (head + 1) & this.ringMask;
     this.queueCount[bank]!--;
@@ -828,19 +844,24 @@ export class Channel {
     }
     if (end > this.busFree) this.busFree = end;
     if (end > this.dataEnd) this.dataEnd = end;
-    if (this.hasTrailing) {
-      this.trailing[ACT] = 0;
-      this.trailing[PRE] = 0;
-      this.trailing[REF] = 0;
-      this.hasTrailing = false;
-    }
+    this.trailingCount = 0;
   }
 
-  /** Counts a command without data that comes after all data so far. */
-  private countTrailing(command: number): void {
+  /** Notes a command without data that comes after all data so far. */
+  private noteTrailing(command: number): void {
     if (this.clock <= this.dataEnd) return;
-    this.trailing[command]!++;
-    this.hasTrailing = true;
+    if (this.trailingCount === this.trailingClocks.length) this.growTrailing();
+    this.trailingClocks[this.trailingCount] = this.epoch + this.clock;
+    this.trailingCommands[this.trailingCount++] = command;
+  }
+
+  private growTrailing(): void {
+    const clocks = new Float64Array(2 * this.trailingClocks.length);
+    const commands = new Uint8Array(clocks.length);
+    clocks.set(this.trailingClocks);
+    commands.set(this.trailingCommands);
+    this.trailingClocks = clocks;
+    this.trailingCommands = commands;
   }
 
   private issue(command: number, bank: number): void {
@@ -893,7 +914,7 @@ export class Channel {
     }
     this.issue(REF, first);
     this.statistics.refreshes++;
-    this.countTrailing(REF);
+    this.noteTrailing(REF);
     this.listener.command?.(this.epoch + clock, REF, first, -1, -1);
     this.frozenUntil[rank] = clock + this.refreshDuration;
     this.refreshRank = (rank + 1) % this.ranks;

@@ -168,7 +168,7 @@ const amount = (meaning: string) => z.number().min(0).max(1e9).describe(meaning)
 const energySchema = z
   .discriminatedUnion('kind', [
     z.strictObject({
-      kind: z.literal('commands'),
+      kind: z.literal('commands').describe('Energy of each command, and power at rest'),
       activate: amount('Picojoules of an activate and its precharge'),
       read: amount('Picojoules of a read burst'),
       write: amount('Picojoules of a write burst'),
@@ -176,7 +176,7 @@ const energySchema = z
       background: amount('Milliwatts of a channel at rest'),
     }),
     z.strictObject({
-      kind: z.literal('currents'),
+      kind: z.literal('currents').describe('Data-sheet currents of each supply'),
       supplies: z
         .array(
           z
@@ -192,7 +192,8 @@ const energySchema = z
             .describe('Currents in milliamperes of a device'),
         )
         .min(1)
-        .max(4),
+        .max(4)
+        .describe('Supplies of a device; their energies add up'),
     }),
   ])
   .describe('What the energy is counted from');

@@ -7,7 +7,7 @@ const partBits = 6;
 const buckets = exact + (31 - exactBits) * partsPerOctave;
 
 export class LatencyHistogram {
-  private readonly counts = new Float64Array(buckets);
+  private readonly counts = new Uint32Array(buckets);
   total = 0;
   count = 0;
 

@@ -54,10 +54,11 @@ export async function replay(
     }
   }
   for (const channel of channels) channel.finishWork();
-
   const finishCycles = Math.max(...channels.map((channel) => channel.finish));
+  // Refreshes go on where a channel's own data have ended before.
+  for (const channel of channels) channel.advanceTo(finishCycles);
   const { burstBytes, burstClocks } = geometryOf(config);
-  const statistics = addStatistics(channels.map((channel) => channel.statisticsUpToFinish()));
+  const statistics = addStatistics(channels.map((channel) => channel.statisticsUpTo(finishCycles)));
   const readLatency = new LatencyHistogram();
   for (const channel of channels) readLatency.merge(channel.latencies);
   const bursts = statistics.readBursts + statistics.writeBursts;

@@ -53,16 +53,19 @@ export class Timers {
     this.fourActivates = delays.fourActivates;
     this.activates = new Int32Array(4 * ranks).fill(-delays.fourActivates);
     this.activateAt = new Uint8Array(ranks);
-    this.bankDelays = commandClasses.map((_, command) =>
-      pairsOf(delays.bank, command * waitingClasses, this.banks, 0),
-    );
+    this.bankDelays = commandClasses.map((_, command) => {
+      const pairs: number[] = [];
+      addPairs(pairs, delays.bank, command * waitingClasses, this.banks, 0);
+      return Int32Array.from(pairs);
+    });
     this.sharedDelays = commandClasses.flatMap((_, command) =>
       Array.from({ length: this.groups }, (_, from) => {
-        const lists = Array.from({ length: this.groups }, (_, to) => {
+        const pairs: number[] = [];
+        for (let to = 0; to < this.groups; to++) {
           const table = this.relationOf(from, to) * delayTableSize;
-          return pairsOf(delays.shared, table + command * waitingClasses, this.groups, to);
-        });
-        return Int32Array.from(lists.flatMap((list) => [...list]));
+          addPairs(pairs, delays.shared, table + command * waitingClasses, this.groups, to);
+        }
+        return Int32Array.from(pairs);
       }),
     );
   }
@@ -130,12 +133,10 @@ export class Timers {
   }
 }
 
-/** One row of a table of delays as (place, delay) pairs, without the zeros. */
-function pairsOf(table: Int32Array, row: number, stride: number, offset: number): Int32Array {
-  const pairs: number[] = [];
+/** Adds one row of a table of delays as (place, delay) pairs, without the zeros. */
+function addPairs(pairs: number[], table: Int32Array, row: number, stride: number, offset: number): void {
   for (let waiting = 0; waiting < waitingClasses; waiting++) {
     const delay = table[row + waiting]!;
     if (delay > 0) pairs.push(waiting * stride + offset, delay);
   }
-  return Int32Array.from(pairs);
 }

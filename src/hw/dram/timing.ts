@@ -20,6 +20,14 @@ export function timingParameters(config: SdramConfig): Parameters {
   };
 }
 
+/** Worked out once for each config: channels share them, and short replays do not wait for them. */
+const knownDelays = new WeakMap<SdramConfig, Delays>();
+
 export function delaysOf(config: SdramConfig): Delays {
-  return compileDelays([...sdramConstraints, ...config.constraints], timingParameters(config));
+  let delays = knownDelays.get(config);
+  if (delays === undefined) {
+    delays = compileDelays([...sdramConstraints, ...config.constraints], timingParameters(config));
+    knownDelays.set(config, delays);
+  }
+  return delays;
 }
