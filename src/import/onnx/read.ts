@@ -9,7 +9,7 @@ import { basename, dirname } from 'node:path';
 import { quote } from '../../config/source.ts';
 import { InputError } from '../../core/diagnostics.ts';
 import { buildGraph } from '../../graph/build.ts';
-import type { Graph, ParameterValues, Shape } from '../../graph/graph.ts';
+import type { Graph, InputPreparation, ParameterValues, Shape } from '../../graph/graph.ts';
 import { checkShape } from '../../graph/shape.ts';
 import { convolution } from '../../ops/convolution/convolution.ts';
 import type { ImportedNetwork, NetworkFileOptions } from '../imported-network.ts';
@@ -23,7 +23,13 @@ import { givenNumbers } from './given.ts';
 import { type Annotations, readAnnotations } from './metadata.ts';
 import { OnnxNode } from './node.ts';
 import { handlerOf, supportedOperators } from './operators/index.ts';
-import { type GraphProto, type ModelProto, modelProto, type ValueInfoProto } from './schema.ts';
+import {
+  type DataType,
+  type GraphProto,
+  type ModelProto,
+  modelProto,
+  type ValueInfoProto,
+} from './schema.ts';
 import type { Value } from './value.ts';
 import { mapView, sizesOf, type View, vectorView } from './view.ts';
 import { decode } from './wire.ts';
@@ -73,6 +79,7 @@ class Reader {
   readonly #constants = new Map<string, Constant>();
   readonly #usedDims = new Set<string>();
   readonly #annotations: Annotations;
+  #inputType: DataType = 'float32';
 
   constructor(
     model: ModelProto,
@@ -165,6 +172,7 @@ class Reader {
       uses.set(name, (uses.get(name) ?? 0) + 1);
     }
     const { shape, view, type } = this.inputView(input, needed);
+    this.#inputType = type;
     const conversion = new Conversion({ name: inputName(input.name ?? ''), shape }, this.external, uses);
     for (const [name, constant] of this.#constants) conversion.values.set(name, constant);
     conversion.values.set(input.name ?? '', {
@@ -217,7 +225,7 @@ class Reader {
   private inputView(
     { name = '', type }: ValueInfoProto,
     needed: readonly NeededNode[],
-  ): { shape: Shape; view: View; type: NonNullable<ReturnType<typeof dataTypeName>> } {
+  ): { shape: Shape; view: View; type: DataType } {
     const tensor = type?.tensor_type;
     const element = dataTypeName(tensor?.elem_type);
     const what = `input ${quote(name)}`;
@@ -290,7 +298,7 @@ class Reader {
       description,
       input: {
         ...conversion.input,
-        preparation: preparation ?? { mean: new Array<number>(channels).fill(0), divisor: 255 },
+        preparation: preparation ?? this.usualPreparation(conversion),
       },
       nodes: conversion.descriptions(),
       outputs: [...new Set(made)],
@@ -302,6 +310,14 @@ class Reader {
       ...(given && { given }),
       weightSource: this.file,
     };
+  }
+
+  /** Pixels over 255; an input of bytes is fed the pixels themselves. */
+  private usualPreparation({ numbers, input }: Conversion): InputPreparation {
+    const means = (mean: number) => new Array<number>(input.shape[0]).fill(mean);
+    if (this.#inputType !== 'uint8') return { mean: means(0), divisor: 255 };
+    const { zeroPoint, scale } = numbers.get(input.name) ?? { zeroPoint: 0, scale: 1 };
+    return { mean: means(zeroPoint), divisor: 1 / scale };
   }
 
   private outputTensor(conversion: Conversion, name: string): string {
