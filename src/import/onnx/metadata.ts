@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { InputError } from '../../core/diagnostics.ts';
 import type { DetectorHead, InputPreparation } from '../../graph/graph.ts';
+import { detector } from '../model-yaml.ts';
 import type { ModelProto } from './schema.ts';
 
 export const METADATA_KEY = 'condensim';
@@ -26,6 +27,7 @@ const annotationsSchema = z.strictObject({
       divisor: z.number().min(1e-6).max(1e6),
     })
     .optional(),
+  detector: detector.optional(),
 });
 
 /** @throws InputError for annotations that are none of ours */

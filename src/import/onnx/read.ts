@@ -304,6 +304,7 @@ class Reader {
       outputs: [...new Set(made)],
       detector,
     });
+    checkDetector(graph);
     return {
       graph,
       parameters: lazily(graph, conversion.parameters, this.file),
@@ -399,6 +400,17 @@ function takeParameters(conversion: Conversion, node: ConvertedNode): Map<string
     conversion.parameters.delete(name);
   }
   return makers;
+}
+
+/** A head of ours that came with the file must fit the output that it decodes. */
+function checkDetector({ detector, nodes, outputs }: Graph): void {
+  if (detector === undefined) return;
+  const { anchors, classes, classScores } = detector;
+  const wanted = anchors.length * (5 + (classScores ? classes.length : 0));
+  const [channels] = nodes.find(({ name }) => name === outputs[0])!.outputShape;
+  if (channels !== wanted) {
+    throw new InputError(`metadata: the detector needs ${wanted} output channels, there are ${channels}`);
+  }
 }
 
 /** All parameters, made once. */
