@@ -6,10 +6,11 @@
  * multipliers; a runtime that works in exact arithmetic gets the machine's integers.
  */
 import { InputError } from '../../core/diagnostics.ts';
-import type { IntegerFormat } from '../../core/fixed-point.ts';
+import type { ChannelRequantisation, IntegerFormat } from '../../core/fixed-point.ts';
 import type { ParameterValues } from '../../graph/graph.ts';
 import type { RequantisableActivation } from '../../graph/op.ts';
 import type { QuantisedLayer, QuantisedNetwork, QuantisedTensor } from '../../quant/quantised.ts';
+import { roundHalfEven } from '../../quant/rounding.ts';
 import { makeValues } from '../../quant/values.ts';
 import { annotationsOf } from './annotations.ts';
 import { OnnxBuilder, USUAL_OPSET, WIDE_OPSET } from './builder.ts';
@@ -126,10 +127,9 @@ class QuantisedWriter {
   private activated({ layer, channels, output }: QuantisedLayer, value: string): string {
     const { work } = layer;
     if (!('activation' in work)) return value;
-    const { positiveMultiplier, negativeMultiplier } = channels![0]!;
     const { scale } = this.made(layer);
     const activation: RequantisableActivation = {
-      negativeSlope: negativeMultiplier / positiveMultiplier,
+      negativeSlope: slopeOf(channels!, work.activation.negativeSlope),
       ...(work.activation.upper === undefined ? {} : { upper: (output.high - output.zeroPoint) * scale }),
     };
     if (activation.negativeSlope === 1 && activation.upper === undefined) return value;
@@ -192,4 +192,20 @@ class QuantisedWriter {
     }
     return names;
   }
+}
+
+/** The slope as it was meant, where all multipliers are that; else (few bits of fraction) what the first one makes of it. */
+function slopeOf(channels: readonly ChannelRequantisation[], meant: number): number {
+  const kept = channels.every(
+    ({ positiveMultiplier, negativeMultiplier }) =>
+      roundHalfEven(positiveMultiplier * meant) === negativeMultiplier,
+  );
+  return kept && !isCoarse(channels)
+    ? meant
+    : channels[0]!.negativeMultiplier / channels[0]!.positiveMultiplier;
+}
+
+/** Whether the multipliers have too few bits to carry a slope but roughly. */
+function isCoarse(channels: readonly ChannelRequantisation[]): boolean {
+  return channels.some(({ positiveMultiplier }) => positiveMultiplier < 2 ** 12);
 }
