@@ -44,21 +44,25 @@ export class OnnxBuilder {
   readonly #nodes: Encodable<typeof nodeProto>[] = [];
   readonly #initialisers: Encodable<typeof tensorProto>[] = [];
 
-  /** @param name of the node and of what it makes, if not another */
+  /** @param opset version of the operator set: some operators are written otherwise in newer ones */
+  constructor(readonly opset: number) {}
+
+  /** @param output what the node makes; called like the node unless given */
   node(
     op: string,
     inputs: readonly string[],
     name: string,
     attributes: Readonly<Record<string, AttributeValue>> = {},
+    output = name,
   ): string {
     this.#nodes.push({
       input: inputs,
-      output: [name],
+      output: [output],
       name,
       op_type: op,
       attribute: Object.entries(attributes).map(([key, value]) => attribute(key, value)),
     });
-    return name;
+    return output;
   }
 
   /** A constant; values in C-order, little-endian as all machines here are. */
@@ -80,7 +84,6 @@ export class OnnxBuilder {
   finish(
     input: { readonly name: string; readonly shape: Shape },
     outputs: readonly { readonly name: string; readonly shape: Shape }[],
-    opset: number,
     annotations: object,
   ): Uint8Array {
     const info = ({ name, shape }: { readonly name: string; readonly shape: Shape }) => ({
@@ -94,7 +97,7 @@ export class OnnxBuilder {
     });
     return encode(
       {
-        ir_version: opset > USUAL_OPSET ? 10 : 8,
+        ir_version: this.opset > USUAL_OPSET ? 10 : 8,
         producer_name: 'condensim',
         graph: {
           node: this.#nodes,
@@ -103,7 +106,7 @@ export class OnnxBuilder {
           input: [info(input)],
           output: outputs.map(info),
         },
-        opset_import: [{ domain: '', version: opset }],
+        opset_import: [{ domain: '', version: this.opset }],
         metadata_props: [{ key: METADATA_KEY, value: JSON.stringify(annotations) }],
       },
       modelProto,

@@ -9,11 +9,11 @@ import { writeNode } from './nodes.ts';
  * @throws InputError for missing parameters
  */
 export function writeFloatOnnx(graph: Graph, parameters: ParameterValues): Uint8Array {
-  const builder = new OnnxBuilder();
+  const builder = new OnnxBuilder(USUAL_OPSET);
   for (const node of graph.nodes) writeNode(builder, node, node.inputs, parameters);
   const outputs = graph.outputs.map((name) => ({
     name,
     shape: graph.nodes.find((node) => node.name === name)!.outputShape,
   }));
-  return builder.finish(graph.input, outputs, USUAL_OPSET, annotationsOf(graph));
+  return builder.finish(graph.input, outputs, annotationsOf(graph));
 }

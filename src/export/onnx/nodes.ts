@@ -118,8 +118,8 @@ function writeFullyConnected(
   if (node.parameters.some(({ initial }) => initial.kind === 'bias')) {
     read.push(builder.initialiser(`${name}/bias`, [units], bias));
   }
-  const product = builder.node('Gemm', read, `${name}/product`, { transB: 1 });
+  const product = builder.node('Gemm', read, name, { transB: 1 }, `${name}/product`);
   // A map of one cell again, for whatever comes behind.
   const shape = builder.wholeNumbers(`${name}/shape`, [1, units, 1, 1]);
-  return builder.node('Reshape', [product, shape], name);
+  return builder.node('Reshape', [product, shape], `${name}/map`, {}, name);
 }

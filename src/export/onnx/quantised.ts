@@ -35,7 +35,7 @@ export function writeQuantisedOnnx(quantised: QuantisedNetwork, parameters: Para
 }
 
 class QuantisedWriter {
-  readonly #builder = new OnnxBuilder();
+  readonly #builder: OnnxBuilder;
   /** Names of the real numbers that a tensor's integers stand for. */
   readonly #real = new Map<string, string>();
 
@@ -43,16 +43,18 @@ class QuantisedWriter {
     private readonly quantised: QuantisedNetwork,
     private readonly parameters: ParameterValues,
   ) {
-    const { activations } = quantised.numbers;
+    const { activations, weightBits } = quantised.numbers;
     if (activations.bits !== 8 && activations.bits !== 16) {
       throw new InputError(
         `feature maps of ${activations.bits} bits, expected 8 or 16, which ONNX has types for`,
       );
     }
+    const wide = activations.bits === 16 || weightBits === 16;
+    this.#builder = new OnnxBuilder(wide ? WIDE_OPSET : USUAL_OPSET);
   }
 
   write(): Uint8Array {
-    const { network, tensors, numbers, layers } = this.quantised;
+    const { network, tensors, layers } = this.quantised;
     const { graph, hostNodes } = network;
     this.round(graph.input.name, graph.input.name, tensors.get(graph.input.name)!);
     for (const one of layers) this.layer(one);
@@ -65,8 +67,7 @@ class QuantisedWriter {
       name: host.has(name) ? name : this.#real.get(name)!,
       shape: graph.nodes.find((node) => node.name === name)!.outputShape,
     }));
-    const wide = numbers.activations.bits === 16 || numbers.weightBits === 16;
-    return this.#builder.finish(graph.input, outputs, wide ? WIDE_OPSET : USUAL_OPSET, annotationsOf(graph));
+    return this.#builder.finish(graph.input, outputs, annotationsOf(graph));
   }
 
   /** QuantizeLinear and DequantizeLinear behind `value`; what comes out stands for `tensor`. */

@@ -51,7 +51,9 @@ export function writeCrossChannelPooling(
   const shape = builder.wholeNumbers(`${name}/groups/shape`, [1, channels, ratio, rows, columns]);
   const groups = builder.node('Reshape', [input, shape], `${name}/groups`);
   const op = kind === 'maximum' ? 'ReduceMax' : 'ReduceMean';
-  return builder.node(op, [groups], name, { axes: [2], keepdims: 0 });
+  // Version 18 made the axes an input.
+  if (builder.opset < 18) return builder.node(op, [groups], name, { axes: [2], keepdims: 0 });
+  return builder.node(op, [groups, builder.wholeNumbers(`${name}/axes`, [2])], name, { keepdims: 0 });
 }
 
 export function writeRearrangement(

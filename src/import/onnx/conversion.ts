@@ -16,7 +16,7 @@ import { convolution } from '../../ops/convolution/convolution.ts';
 import { fullyConnected } from '../../ops/fully-connected/fully-connected.ts';
 import { leakyRelu } from '../../ops/leaky-relu/leaky-relu.ts';
 import { spaceToDepth } from '../../ops/space-to-depth/space-to-depth.ts';
-import { type Constant, type ExternalData, makeConstant } from './constant.ts';
+import type { Constant, ExternalData } from './constant.ts';
 import { type Filters, floatFilters } from './filters.ts';
 import type { OnnxNode } from './node.ts';
 import type { Edges, MapValue, Value } from './value.ts';
@@ -319,19 +319,11 @@ export class Conversion {
    * window has the same number of cells.
    */
   private asConvolution(node: ConvertedNode, mean: Mean): boolean {
-    const { cells, attributes, channels, taps } = mean;
+    const { cells, attributes } = mean;
     if (attributes === undefined) return false;
-    const one = makeConstant([], 'int8', [1]);
-    const share: Constant = {
-      ...makeConstant([], 'float32', [1 / cells]),
-      dequantisation: { integers: one, scales: [1 / cells], zeroPoints: [0], axis: 0 },
-    };
     this.replace(node, convolution, { ...attributes, bias: false });
-    this.setFilters(
-      node,
-      { constant: share, filters: node.shape[0], channels, taps, index: () => 0, filterAxis: 0, factor: 1 },
-      undefined,
-    );
+    // No integers of the file's: the quantiser takes ones, on a scale of 1 / cells, where the machine can.
+    this.setParameter(node, 'filters', () => new Float32Array(node.shape[0] * cells).fill(1 / cells));
     return true;
   }
 
@@ -354,8 +346,6 @@ interface Mean {
   readonly cells: number;
   /** Of the convolution; absent: windows differ in their cells. */
   readonly attributes: Readonly<Record<string, unknown>> | undefined;
-  readonly channels: number;
-  readonly taps: number;
 }
 
 function meanOf({ op, attributes, inputShapes, shape }: ConvertedNode): Mean | undefined {
@@ -370,8 +360,6 @@ function meanOf({ op, attributes, inputShapes, shape }: ConvertedNode): Mean | u
     return {
       cells,
       attributes: whole ? { groups: 'depthwise', kernel: window, stride, padding } : undefined,
-      channels: 1,
-      taps: cells,
     };
   }
   if (machine.stage === 'crossChannel') {
@@ -380,8 +368,6 @@ function meanOf({ op, attributes, inputShapes, shape }: ConvertedNode): Mean | u
     return {
       cells: ratio,
       attributes: { filters: shape[0], groups: shape[0], kernel: 1 },
-      channels: ratio,
-      taps: 1,
     };
   }
   return undefined;

@@ -179,7 +179,8 @@ function reduce(kind: Kind): Handler {
       from.flatMap((parts, i) => (reduced.has(i) ? (keeps ? [[]] : []) : [parts]));
     const shape = conversion.shapeOf(tensor);
     const parts = [...reduced].flatMap((axis) => view[axis]!);
-    const ratio = consecutiveChannels(parts);
+    // A dimension of 1 is a group of one channel.
+    const ratio = parts.length === 0 && reduced.size === 1 ? 1 : consecutiveChannels(parts);
     if (ratio !== undefined) {
       const result = acrossChannels(kind, node, conversion, value, ratio, view);
       return { ...result, view: without(result.view) };
