@@ -6,6 +6,9 @@ import type { AttributeProto, NodeProto, TensorProto } from './schema.ts';
 /** Domain of ONNX Runtime's own operators. */
 export const MICROSOFT = 'com.microsoft';
 
+/** Words of the standard are shorter. */
+const LONGEST_WORD = 60;
+
 export class OnnxNode {
   readonly opType: string;
   /** '' for the standard's operators. */
@@ -36,7 +39,8 @@ export class OnnxNode {
 
   /** How messages start. */
   get title(): string {
-    return `node ${quote(this.name)} (${this.domain === '' ? '' : `${this.domain}.`}${this.opType})`;
+    const domain = this.domain === '' ? '' : `${this.domain.slice(0, LONGEST_WORD)}.`;
+    return `node ${quote(this.name)} (${domain}${this.opType.slice(0, LONGEST_WORD)})`;
   }
 
   has(name: string): boolean {
@@ -56,7 +60,9 @@ export class OnnxNode {
 
   string(name: string, fallback: string): string {
     const value = this.#attributes.get(name)?.s;
-    return value === undefined ? this.absent(name, fallback) : new TextDecoder().decode(value);
+    if (value === undefined) return this.absent(name, fallback);
+    // Longer than any that means something; it may end up in a message.
+    return new TextDecoder().decode(value.subarray(0, LONGEST_WORD));
   }
 
   /** A list of whole numbers; undefined when the node has none. */
