@@ -425,6 +425,19 @@ describe('random quantised models with power-of-two scales', () => {
   });
 });
 
+describe('the comparison', () => {
+  it('notices another rounding', async () => {
+    const draw = new Draw(31);
+    let different = 0;
+    for (let i = 0; i < 12; i++) {
+      const { model, input } = randomModel(draw, { general: false, linear: false, type: anyType(draw) });
+      const other = { ...exact, rounding: 'half-away' } as const;
+      different += (await integerDifferences(model, input, other)).different;
+    }
+    expect(different).toBeGreaterThan(10);
+  });
+});
+
 /** Single layers: behind one another a difference of a step would be amplified, on both sides alike. */
 async function compareLayers(count: number, seed: number, linear: boolean) {
   const draw = new Draw(seed);
