@@ -16,7 +16,7 @@ import { convolution } from '../../ops/convolution/convolution.ts';
 import { fullyConnected } from '../../ops/fully-connected/fully-connected.ts';
 import { leakyRelu } from '../../ops/leaky-relu/leaky-relu.ts';
 import { spaceToDepth } from '../../ops/space-to-depth/space-to-depth.ts';
-import type { Constant, ExternalData } from './constant.ts';
+import type { Constant } from './constant.ts';
 import { type Filters, floatFilters } from './filters.ts';
 import type { OnnxNode } from './node.ts';
 import type { Edges, MapValue, Value } from './value.ts';
@@ -37,6 +37,9 @@ export interface ConvertedNode {
 /** Makes a parameter's values, in our order, when they are first asked for. */
 export type ParameterMaker = () => Float32Array;
 
+/** Most poolings and rearrangements in a row without rounding between them. */
+const MAXIMUM_UNROUNDED = 64;
+
 export class Conversion {
   readonly nodes = new Map<string, ConvertedNode>();
   readonly parameters = new Map<string, ParameterMaker>();
@@ -48,10 +51,11 @@ export class Conversion {
   /** How often a tensor is read in front of its rounding, if it has one. */
   readonly #readUnrounded = new Map<string, number>();
   readonly #names = new Set<string>();
+  /** How many values of the file stand for a tensor. */
+  readonly #standIns = new Map<string, number>();
 
   constructor(
     readonly input: { readonly name: string; readonly shape: Shape },
-    readonly external: ExternalData,
     /** How many nodes read a value, the graph's outputs included. */
     readonly uses: ReadonlyMap<string, number>,
   ) {
@@ -139,6 +143,7 @@ export class Conversion {
 
   /**
    * Gives a node without bias one, if the value has no other reader and no numbers yet.
+   * @param bias one number, or one a channel
    * @returns whether it has it now
    */
   addBias(valueName: string, value: MapValue, bias: Constant): boolean {
@@ -148,23 +153,18 @@ export class Conversion {
       (node.op === convolution || node.op === fullyConnected) &&
       node.attributes.bias === false &&
       this.uses.get(valueName) === 1 &&
-      !this.isSharedTensor(valueName, value.tensor) &&
+      this.#standIns.get(node.name) === 1 &&
       !this.numbers.has(node.name);
     if (!free) return false;
-    const count = node.shape[0];
-    const elements = product(bias.dims);
-    if (elements !== count && elements !== 1) return false;
     node.attributes = { ...node.attributes, bias: true };
     this.setBias(node, bias, 1);
     return true;
   }
 
-  /** Whether another value of the file stands for the same tensor. */
-  private isSharedTensor(valueName: string, tensor: string): boolean {
-    for (const [name, value] of this.values) {
-      if (name !== valueName && value.kind === 'map' && value.tensor === tensor) return true;
-    }
-    return false;
+  /** A value of the file. */
+  setValue(name: string, value: Value): void {
+    this.values.set(name, value);
+    if (value.kind === 'map') this.#standIns.set(value.tensor, (this.#standIns.get(value.tensor) ?? 0) + 1);
   }
 
   /** An input of a node. @throws InputError when it is left out */
@@ -266,7 +266,7 @@ export class Conversion {
    * @param roundsIntegers the file's mean rounds the mean of the integers themselves, as QLinearAveragePool does;
    *   else zero points are added behind the rounding, as QuantizeLinear does
    */
-  quantise(tensor: string, numbers: GivenTensor, roundsIntegers = false): string {
+  quantise(tensor: string, numbers: GivenTensor, roundsIntegers = false, depth = 0): string {
     const known = this.numbers.get(tensor);
     if (known !== undefined) return sameNumbers(known, numbers) ? tensor : this.requantised(tensor, numbers);
     const node = this.nodes.get(tensor);
@@ -279,7 +279,11 @@ export class Conversion {
     const mean = meanOf(node);
     if (mean === undefined && !this.numbers.has(source)) {
       // Maxima and rearrangements commute with rounding: the numbers may stand in front as well.
-      this.quantise(source, numbers);
+      if (depth > MAXIMUM_UNROUNDED || this.quantise(source, numbers, false, depth + 1) !== source) {
+        throw new InputError(
+          `rounds ${tensor} but not ${source} in front of it, expected QuantizeLinear there`,
+        );
+      }
       // The reader that has been counted stands in front of the rounding in the file, behind it here.
       this.#readUnrounded.set(source, this.#readUnrounded.get(source)! - 1);
       this.setNumbers(tensor, numbers);

@@ -368,5 +368,12 @@ export function foldNode(node: OnnxNode, inputs: Inputs, external: ExternalData)
   return folds.get(node.opType)?.(node, inputs);
 }
 
+/** Whether what a node makes of constants is read through them, so that it holds no elements of its own. */
+export function readsThrough({ opType }: OnnxNode): boolean {
+  return ['Constant', 'Identity', 'Cast', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Transpose'].includes(
+    opType,
+  );
+}
+
 /** Operators that are read on constants only. */
 export const foldedOperators: readonly string[] = [...folds.keys(), 'Constant', 'ConstantOfShape'];

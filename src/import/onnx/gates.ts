@@ -36,7 +36,8 @@ export function gatedActivation(node: OnnxNode, wiring: Wiring): GatedActivation
   return found !== undefined && isClose(found.divisor, 1) ? found : undefined;
 }
 
-function product(node: OnnxNode, wiring: Wiring): Gate | undefined {
+/** @param divides whether the product may stand behind a division; only one may */
+function product(node: OnnxNode, wiring: Wiring, divides = true): Gate | undefined {
   if (node.domain !== '') return undefined;
   if (node.opType === 'Mul') {
     for (const [value, other] of bothWays(node)) {
@@ -44,9 +45,10 @@ function product(node: OnnxNode, wiring: Wiring): Gate | undefined {
       if (found?.input === value) return found;
     }
   }
+  if (!divides) return undefined;
   return divided(node, wiring, (inner) => {
     const producer = wiring.producer(inner);
-    return producer?.opType === 'Mul' ? product(producer, wiring) : undefined;
+    return producer?.opType === 'Mul' ? product(producer, wiring, false) : undefined;
   });
 }
 

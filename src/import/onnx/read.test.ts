@@ -225,6 +225,14 @@ const cases: readonly [what: string, parts: Parts, line: RegExp][] = [
     /a constant of 4 x 4 on 1 x 3 x 4 x 4, expected one number, or one a channel/,
   ],
   [
+    'a constant along columns of as many as there are filters',
+    {
+      nodes: [node('Conv', ['x', 'w'], 'c'), node('Add', ['c', 'b'], 'y')],
+      constants: { w: floats([4, 3, 1, 1], new Array(12).fill(1)), b: floats([4], [1, 2, 3, 4]) },
+    },
+    /a constant of 4 on 1 x 4 x 4 x 4, expected one number, or one a channel/,
+  ],
+  [
     'a Reshape that cuts across rows',
     {
       nodes: [node('Reshape', ['x', 's'], 'r'), node('Conv', ['r', 'w'], 'y')],

@@ -8,16 +8,17 @@
 import { basename, dirname } from 'node:path';
 import { quote } from '../../config/source.ts';
 import { InputError } from '../../core/diagnostics.ts';
+import { product } from '../../core/integers.ts';
 import { buildGraph } from '../../graph/build.ts';
 import type { Graph, InputPreparation, ParameterValues, Shape } from '../../graph/graph.ts';
-import { checkShape } from '../../graph/shape.ts';
+import { checkShape, MAXIMUM_ELEMENTS } from '../../graph/shape.ts';
 import { convolution } from '../../ops/convolution/convolution.ts';
 import type { ImportedNetwork, NetworkFileOptions } from '../imported-network.ts';
 import { readBytes } from '../read-file.ts';
 import { type Constant, dataTypeName, type ExternalData, isReal, readTensor } from './constant.ts';
 import { Conversion, type ConvertedNode, type ParameterMaker, parse } from './conversion.ts';
 import { externalDataIn, noExternalData } from './external-data.ts';
-import { foldNode } from './fold.ts';
+import { foldNode, readsThrough } from './fold.ts';
 import { gatedActivation } from './gates.ts';
 import { givenNumbers } from './given.ts';
 import { type Annotations, readAnnotations } from './metadata.ts';
@@ -36,6 +37,8 @@ import { decode } from './wire.ts';
 import { inRunningOrder, MAXIMUM_NODES, producersOf } from './wiring.ts';
 
 const MAXIMUM_BYTES = 2 ** 31;
+/** Elements of all constants that are worked out, each of which is held. */
+const MAXIMUM_FOLDED = 2 ** 22;
 const OLDEST_OPSET = 7;
 const NEWEST_OPSET = 21;
 
@@ -87,6 +90,8 @@ class Reader {
   readonly #usedDims = new Set<string>();
   readonly #annotations: Annotations;
   #inputType: DataType = 'float32';
+  /** Elements of constants that were worked out. */
+  #folded = 0;
 
   constructor(
     model: ModelProto,
@@ -180,9 +185,9 @@ class Reader {
     }
     const { shape, view, type } = this.inputView(input, needed);
     this.#inputType = type;
-    const conversion = new Conversion({ name: inputName(input.name ?? ''), shape }, this.external, uses);
-    for (const [name, constant] of this.#constants) conversion.values.set(name, constant);
-    conversion.values.set(input.name ?? '', {
+    const conversion = new Conversion({ name: inputName(input.name ?? ''), shape }, uses);
+    for (const [name, constant] of this.#constants) conversion.setValue(name, constant);
+    conversion.setValue(input.name ?? '', {
       kind: 'map',
       tensor: conversion.input.name,
       view,
@@ -192,7 +197,7 @@ class Reader {
     for (const one of needed) {
       const [output] = one.node.outputs;
       const value = inFile(this.file, () => this.valueOf(one, conversion), one.node.title);
-      if (output !== undefined && output !== '') conversion.values.set(output, value);
+      if (output !== undefined && output !== '') conversion.setValue(output, value);
     }
     return conversion;
   }
@@ -220,7 +225,13 @@ class Reader {
     });
     if (inputs.every((value) => value === undefined || value.kind === 'constant')) {
       const folded = foldNode(node, inputs as (Constant | undefined)[], this.external);
-      if (folded !== undefined) return folded;
+      if (folded !== undefined) {
+        if (!readsThrough(node)) this.#folded += product(folded.dims);
+        if (this.#folded > MAXIMUM_FOLDED) {
+          throw new InputError(`${this.#folded} constants are worked out up to here, expected shapes`);
+        }
+        return folded;
+      }
     }
     if (handler === undefined) {
       throw new InputError(`is not read here; supported: ${supportedOperators()}`);
@@ -294,6 +305,7 @@ class Reader {
   private finish(conversion: Conversion, outputs: readonly string[]): ImportedNetwork {
     const made = outputs.map((name) => this.outputTensor(conversion, name));
     separateAffine(conversion, new Set(made));
+    checkParameters(conversion);
     const given = givenNumbers(conversion);
     const channels = conversion.input.shape[0];
     const { name, description, preparation, detector } = this.#annotations;
@@ -407,6 +419,18 @@ function takeParameters(conversion: Conversion, node: ConvertedNode): Map<string
     conversion.parameters.delete(name);
   }
   return makers;
+}
+
+/** Weights that many nodes share are held once a node. */
+function checkParameters({ nodes }: Conversion): void {
+  let elements = 0;
+  for (const { name, op, attributes, inputShapes } of nodes.values()) {
+    const all = op.parameters?.(name, parse(op, attributes), inputShapes) ?? [];
+    for (const { shape } of all) elements += product(shape);
+  }
+  if (elements > MAXIMUM_ELEMENTS) {
+    throw new InputError(`has ${elements} parameters, expected at most ${MAXIMUM_ELEMENTS} (2^28)`);
+  }
 }
 
 /** A head of ours that came with the file must fit the output that it decodes. */

@@ -104,9 +104,9 @@ const dimension = message('Dimension', { dim_value: one(1, 'int64'), dim_param: 
 const tensorShape = message('TensorShapeProto', { dim: many(1, dimension) });
 const tensorType = message('Tensor', { elem_type: one(1, 'int64'), shape: one(2, tensorShape) });
 const typeProto = message('TypeProto', { tensor_type: one(1, tensorType) });
-export const valueInfoProto = message('ValueInfoProto', { name: one(1, 'string'), type: one(2, typeProto) });
+const valueInfoProto = message('ValueInfoProto', { name: one(1, 'string'), type: one(2, typeProto) });
 
-export const graphProto = message('GraphProto', {
+const graphProto = message('GraphProto', {
   node: many(1, nodeProto),
   name: one(2, 'string'),
   initializer: many(5, tensorProto),

@@ -150,7 +150,10 @@ export function poolChannels(view: View, ratio: number): View | undefined {
   return result;
 }
 
-/** For every index of the flattened view: which value of the map it is, the map taken row by row, cell by cell, all channels of a cell side by side. */
+/**
+ * For every index of the flattened view: which value of the map it is, the map taken row by row, cell by cell, all
+ * channels of a cell side by side.
+ */
 export function channelsLastOrder(view: View, [channels, , columns]: Shape): Int32Array {
   const steps = [1, columns * channels, channels];
   let order: number[] = [0];

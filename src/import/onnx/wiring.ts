@@ -55,7 +55,11 @@ export function inRunningOrder(
       if (place.get(source)! >= index) sorted = false;
     }
     waits.set(node, sources.size);
-    for (const source of sources) readers.set(source, [...(readers.get(source) ?? []), node]);
+    for (const source of sources) {
+      const reading = readers.get(source);
+      if (reading === undefined) readers.set(source, [node]);
+      else reading.push(node);
+    }
   }
   if (sorted) return nodes;
   const order = nodes.filter((node) => waits.get(node) === 0);

@@ -181,7 +181,6 @@ function arithmetic(op: 'Add' | 'Sub' | 'Mul' | 'Div'): Handler {
       );
     }
     const value = conversion.real(node, at);
-    if (op === 'Add' && conversion.addBias(node.inputs[at]!, value, constant)) return value;
     const numbers = perChannel(conversion, value, constant);
     if (numbers === undefined) {
       throw new InputError(
@@ -190,6 +189,7 @@ function arithmetic(op: 'Add' | 'Sub' | 'Mul' | 'Div'): Handler {
     }
     switch (op) {
       case 'Add':
+        if (conversion.addBias(node.inputs[at]!, value, constant)) return value;
         return affine(node, conversion, value, undefined, numbers);
       case 'Sub':
         return at === 0

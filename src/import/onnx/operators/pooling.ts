@@ -104,16 +104,18 @@ function lowestReal(numbers: GivenTensor): number {
 }
 
 function isNotNegative(conversion: Conversion, tensor: string): boolean {
-  const node = conversion.nodes.get(tensor);
-  if (node === undefined) return false;
-  const { machine } = node.op;
-  if (machine.stage === 'activation') {
-    return machine.activation(parse(node.op, node.attributes)).negativeSlope === 0;
+  // Maxima and rearrangements keep what is in front of them.
+  for (let node = conversion.nodes.get(tensor); node !== undefined; ) {
+    const { machine } = node.op;
+    if (machine.stage === 'activation') {
+      return machine.activation(parse(node.op, node.attributes)).negativeSlope === 0;
+    }
+    if (machine.stage !== 'pool' && machine.stage !== 'crossChannel' && machine.stage !== 'rearrange') {
+      return false;
+    }
+    node = conversion.nodes.get(node.inputs[0]!);
   }
-  return (
-    (machine.stage === 'pool' || machine.stage === 'crossChannel' || machine.stage === 'rearrange') &&
-    isNotNegative(conversion, node.inputs[0]!)
-  );
+  return false;
 }
 
 /** A window along one dimension that holds channels: cross-channel pooling. */

@@ -11,7 +11,7 @@ import { channelsLastOrder, type View } from '../view.ts';
 import type { Handlers } from './handler.ts';
 import { windowOf } from './window.ts';
 
-/** A bias that is all zeros would only cost a parameter; quantisers write such. */
+/** A convolution with these weights, of real numbers or integers with scales. */
 export function convolve(
   node: OnnxNode,
   conversion: Conversion,
