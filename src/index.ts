@@ -4,6 +4,9 @@ export type { Picture } from './core/picture.ts';
 export { type Detection, decodeDetections } from './detect/decode.ts';
 export { drawDetections } from './detect/draw.ts';
 export type { Placement } from './detect/prepare.ts';
+export { writeFloatOnnx } from './export/onnx/float.ts';
+export { writeQuantisedOnnx } from './export/onnx/quantised.ts';
+export type { GivenNumbers } from './graph/given-numbers.ts';
 export type { DetectorHead, Graph, ParameterValues, Shape } from './graph/graph.ts';
 export { type DramConfig, dramSchema, type SdramConfig } from './hw/dram/config.ts';
 export { type ReplayResult, type RequestBatch, replay } from './hw/dram/replay.ts';
@@ -11,8 +14,11 @@ export type { Command } from './hw/isa/formats.ts';
 export type { MachineConfig } from './hw/machine/config.ts';
 export { DramTraceReader, type TraceFormat } from './import/dram-trace.ts';
 export { readDramFile } from './import/dram-yaml.ts';
+export { readNetworkFile } from './import/formats.ts';
+export type { ImportedNetwork, NetworkFileOptions } from './import/imported-network.ts';
 export { readMachine, readMachineFile } from './import/machine-yaml.ts';
 export { readModel, readModelFile } from './import/model-yaml.ts';
+export { readOnnx, readOnnxFile } from './import/onnx/read.ts';
 export { decodePicture, readPicture, writePng } from './import/picture.ts';
 export {
   defaultSeed,

@@ -7,9 +7,10 @@
 import { InputError } from './core/diagnostics.ts';
 import { seededPicture } from './detect/picture.ts';
 import { type Placement, preparePicture } from './detect/prepare.ts';
+import type { GivenNumbers } from './graph/given-numbers.ts';
 import type { Graph, ParameterValues } from './graph/graph.ts';
 import type { MachineConfig } from './hw/machine/config.ts';
-import { readModelFile } from './import/model-yaml.ts';
+import { readNetworkFile } from './import/formats.ts';
 import { matchParameters } from './import/parameters.ts';
 import { readPicture } from './import/picture.ts';
 import { readBytes } from './import/read-file.ts';
@@ -18,6 +19,7 @@ import { readTfjsWeights } from './import/tfjs-weights.ts';
 import { type CalibrationMethod, calibrate, defaultPercent } from './quant/calibrate.ts';
 import { correctBias } from './quant/correct-bias.ts';
 import { equaliseLayers } from './quant/equalise.ts';
+import { givenOptions, quantiseGiven } from './quant/given.ts';
 import { quantiseInput } from './quant/input.ts';
 import { type LayeredNetwork, layerNetwork } from './quant/layers.ts';
 import { checkNumbers } from './quant/numbers.ts';
@@ -40,27 +42,45 @@ export interface LoadedNetwork {
   readonly network: LayeredNetwork;
   /** Where the weights come from, in words. */
   readonly weightSource: string;
+  /** The file's own quantisation; nothing is calibrated then. */
+  readonly given?: GivenNumbers | undefined;
   /** Reads or generates the weights; timing runs never ask. */
   parameters(): ParameterValues;
 }
 
-/** Stages 1 and 2: a model file, and a TensorFlow.js weight manifest or a seed, become a network. */
+export interface WeightOptions {
+  /** A TensorFlow.js weight manifest, for files that hold no weights. */
+  readonly manifestPath?: string | undefined;
+  /** Of generated weights, where there are no others. */
+  readonly seed?: number | undefined;
+  /** Sizes of symbolic dimensions by name. */
+  readonly dims?: ReadonlyMap<string, number> | undefined;
+}
+
+/** Stages 1 and 2: a network file, with its own weights, a TensorFlow.js weight manifest or a seed, becomes a network. */
 export function loadNetwork(
   modelPath: string,
-  weights: { readonly manifestPath?: string | undefined; readonly seed?: number | undefined } = {},
+  weights: WeightOptions = {},
   note: (message: string) => void = () => {},
 ): LoadedNetwork {
-  const graph = readModelFile(modelPath);
-  const network = layerNetwork(graph);
-  const { manifestPath, seed = defaultSeed } = weights;
+  const { manifestPath, seed = defaultSeed, dims } = weights;
+  const imported = readNetworkFile(modelPath, { dims });
+  const { graph, given } = imported;
+  if (imported.parameters !== undefined && manifestPath !== undefined) {
+    throw new InputError('--weights: the network brings its weights, expected none', { file: modelPath });
+  }
+  const network = layerNetwork(graph, given?.apart);
   let parameters: ParameterValues | undefined;
   return {
     graph,
     network,
-    weightSource: manifestPath === undefined ? `seeded random weights (seed ${seed})` : manifestPath,
+    weightSource: imported.weightSource ?? manifestPath ?? `seeded random weights (seed ${seed})`,
+    given,
     parameters() {
       if (parameters === undefined) {
-        if (manifestPath === undefined) {
+        if (imported.parameters !== undefined) {
+          parameters = imported.parameters();
+        } else if (manifestPath === undefined) {
           parameters = seededParameters(graph, seed);
         } else {
           const matched = matchParameters(graph, readTfjsWeights(manifestPath), manifestPath);
@@ -168,14 +188,27 @@ export function preparedParameters(
   return equalise ? equaliseLayers(network, parameters()) : parameters();
 }
 
-/** Stage 3: calibrates on pictures and quantises. */
+/** The number formats of a loaded network: its file's own where it has any, else those asked for. */
+export function numbersOf({ given }: LoadedNetwork, numbers: NumberOptions): NumberOptions {
+  return given === undefined ? numbers : givenOptions(given, numbers);
+}
+
+/** Stage 3: calibrates on pictures and quantises, or takes the file's own scales. */
 export async function quantiseNetwork(
   loaded: LoadedNetwork,
   pictures: readonly NetworkPicture[],
   settings: QuantisationSettings,
 ): Promise<QuantisedNetwork> {
   const { numbers, calibration: kind = 'min-max', note, progress } = settings;
-  const { graph, network } = loaded;
+  const { graph, network, given } = loaded;
+  if (given !== undefined) {
+    if (settings.correctBias || settings.equalise) {
+      throw new InputError(
+        `${graph.name}: brings its own scales and integer weights, expected neither --correct-bias nor --equalise`,
+      );
+    }
+    return quantiseGiven(network, loaded.parameters(), given, numbers);
+  }
   const tf = await loadTensorflow(note);
   const parameters = preparedParameters(loaded, settings);
   const inputs = pictures.map((picture) => picture.values);

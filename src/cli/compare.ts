@@ -7,6 +7,7 @@ import {
   type LoadedNetwork,
   loadInput,
   loadNetwork,
+  numbersOf,
   numbersOn,
   quantiseNetwork,
   type SimulationJob,
@@ -18,6 +19,7 @@ import { type RunReport, runReport } from '../report/run-report.ts';
 import { knownCcpGates } from './area.ts';
 import {
   addCommand,
+  dimOption,
   hardwareOption,
   inputOption,
   type Json,
@@ -35,6 +37,7 @@ interface CompareOptions {
   readonly hw: string;
   readonly mode: Mode;
   readonly seed: number;
+  readonly dim?: ReadonlyMap<string, number>;
   readonly input?: string;
   readonly json?: Json;
 }
@@ -50,6 +53,7 @@ export function addCompare(program: Command, output: Output): void {
         .makeOptionMandatory(false)
         .default(packageFile('hw-configs/edge-256.yaml'), 'edge-256'),
     )
+    .addOption(dimOption())
     .addOption(modeOption())
     .addOption(seedOption())
     .addOption(inputOption())
@@ -58,7 +62,9 @@ export function addCompare(program: Command, output: Output): void {
       const machine = readMachineFile(options.hw);
       const paths = models.length > 0 ? models : defaultModels.map(packageFile);
       // All files are read before the first run: a mistake in the last one shows at once.
-      const networks = paths.map((path) => loadNetwork(path, { seed: options.seed }, output.note));
+      const networks = paths.map((path) =>
+        loadNetwork(path, { seed: options.seed, dims: options.dim }, output.note),
+      );
       const runs: RunReport[] = [];
       for (const loaded of networks) runs.push(...(await runBothWays(loaded, machine, options, output)));
       const comparison = compareRuns(runs, machine, await knownCcpGates(machine));
@@ -75,6 +81,7 @@ async function runBothWays(
   output: Output,
 ): Promise<RunReport[]> {
   const { graph, network } = loaded;
+  const numbers = numbersOf(loaded, numbersOn(machine));
   let data: SimulationJob['data'];
   if (mode === 'full' || path !== undefined) {
     const input = loadInput(graph, path, seed);
@@ -86,7 +93,7 @@ async function runBothWays(
   }
   const run = async (virtualFeatureMaps: boolean): Promise<RunReport> => {
     output.note(`${graph.name}: running, virtual feature maps ${virtualFeatureMaps ? 'on chip' : 'stored'}`);
-    const simulation = await simulate({ network, machine, virtualFeatureMaps, data });
+    const simulation = await simulate({ network, machine, virtualFeatureMaps, numbers, data });
     return runReport(simulation, loaded.weightSource, await studyMemory(simulation));
   };
   const onChip = await run(true);

@@ -12,6 +12,7 @@ import { reportSchemaVersion } from '../report/run-report.ts';
 import {
   addCommand,
   addQuantisationOptions,
+  dimOption,
   hardwareOption,
   inputOption,
   type Json,
@@ -41,6 +42,7 @@ export function addDetect(program: Command, output: Output): void {
   addQuantisationOptions(
     addCommand(program, 'detect', 'run a detector on the accelerator and draw its boxes')
       .addOption(modelOption())
+      .addOption(dimOption())
       .addOption(inputOption().makeOptionMandatory())
       .addOption(hardwareOption())
       .addOption(weightsOption())

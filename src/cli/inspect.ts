@@ -2,15 +2,23 @@
 import type { Command } from 'commander';
 import { InputError } from '../core/diagnostics.ts';
 import { readMachineFile } from '../import/machine-yaml.ts';
-import { loadNetwork, numbersOn } from '../pipeline.ts';
+import { loadNetwork, numbersOf, numbersOn } from '../pipeline.ts';
 import { graphReport, graphTable } from '../report/graph-table.ts';
 import { programListing } from '../report/listing.ts';
 import { compileProgram } from '../schedule/program.ts';
-import { addCommand, hardwareOption, type Json, jsonOption, virtualFeatureMapsOption } from './options.ts';
+import {
+  addCommand,
+  dimOption,
+  hardwareOption,
+  type Json,
+  jsonOption,
+  virtualFeatureMapsOption,
+} from './options.ts';
 import type { Output } from './output.ts';
 
 interface InspectOptions {
   readonly hw?: string;
+  readonly dim?: ReadonlyMap<string, number>;
   readonly program?: true;
   readonly virtualFeatureMaps: 'on' | 'off';
   readonly json?: Json;
@@ -19,12 +27,14 @@ interface InspectOptions {
 export function addInspect(program: Command, output: Output): void {
   addCommand(program, 'inspect', 'a network as a table; with --hw, its schedule and its program')
     .argument('<model>', 'model file')
+    .addOption(dimOption())
     .addOption(hardwareOption().makeOptionMandatory(false))
     .option('--program', 'print the program instead of the tables')
     .addOption(virtualFeatureMapsOption())
     .addOption(jsonOption())
     .action((model: string, options: InspectOptions) => {
-      const { network } = loadNetwork(model);
+      const loaded = loadNetwork(model, { dims: options.dim });
+      const { network } = loaded;
       if (options.hw === undefined) {
         if (options.program) throw new InputError('--program: no machine, expected --hw <file> too');
         const report = graphReport(network);
@@ -35,7 +45,7 @@ export function addInspect(program: Command, output: Output): void {
       const virtualFeatureMaps = options.virtualFeatureMaps === 'on';
       const compiled = compileProgram(network, machine, {
         virtualFeatureMaps,
-        numbers: numbersOn(machine),
+        numbers: numbersOf(loaded, numbersOn(machine)),
       });
       const report = {
         ...graphReport(network, { program: compiled, machine: machine.name }),

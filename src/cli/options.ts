@@ -28,6 +28,20 @@ export function packageFile(path: string): string {
 export const modelOption = () =>
   new Option('--model <file>', 'the network: a model file').makeOptionMandatory();
 
+/** Model files of formats that leave sizes open. */
+export const dimOption = () =>
+  new Option('--dim <name=size>', 'size of a symbolic dimension of an ONNX model; repeatable').argParser(
+    parseDim,
+  );
+
+type Dims = ReadonlyMap<string, number>;
+
+function parseDim(text: string, earlier?: Dims): Dims {
+  const [, name, size] = /^(.+)=(\d{1,6})$/.exec(text) ?? [];
+  if (name === undefined || Number(size) < 1) throw new InvalidArgumentError('Expected <name>=<size>.');
+  return new Map([...(earlier ?? []), [name, Number(size)]]);
+}
+
 export const hardwareOption = () =>
   new Option('--hw <file>', 'the machine: a machine file').makeOptionMandatory();
 
@@ -161,10 +175,14 @@ export interface NetworkOptions {
   readonly model: string;
   readonly weights?: string;
   readonly seed: number;
+  readonly dim?: ReadonlyMap<string, number>;
 }
 
-export function loadNetworkOption({ model, weights, seed }: NetworkOptions, output: Output): LoadedNetwork {
-  return loadNetwork(model, { manifestPath: weights, seed }, output.note);
+export function loadNetworkOption(
+  { model, weights, seed, dim }: NetworkOptions,
+  output: Output,
+): LoadedNetwork {
+  return loadNetwork(model, { manifestPath: weights, seed, dims: dim }, output.note);
 }
 
 /** The pictures to calibrate on: those given, else the run's own inputs. */
@@ -191,7 +209,7 @@ export function parseFraction(text: string): number {
 
 /** `compare --json model.yaml` means JSON on stdout and a model; it must not cost the user that model. */
 function parseJsonFile(path: string): string {
-  if (/\.(ya?ml|png|jpe?g)$/i.test(path)) {
+  if (/\.(ya?ml|onnx|png|jpe?g)$/i.test(path)) {
     throw new InvalidArgumentError(
       'Expected a file to write JSON to; put --json behind the models for JSON on stdout.',
     );

@@ -6,13 +6,14 @@ import { readMachineFile } from '../import/machine-yaml.ts';
 import { listPictures } from '../import/picture.ts';
 import { writeFileAtomically } from '../import/write-file.ts';
 import { studyMemory } from '../memory-study.ts';
-import { loadInput, type SimulationJob, simulate } from '../pipeline.ts';
+import { loadInput, numbersOf, type SimulationJob, simulate } from '../pipeline.ts';
 import { runReport } from '../report/run-report.ts';
 import { runTable } from '../report/run-table.ts';
 import { DramTrace } from './dram-trace.ts';
 import {
   addCommand,
   addQuantisationOptions,
+  dimOption,
   hardwareOption,
   inputOption,
   type Json,
@@ -45,6 +46,7 @@ export function addSimulate(program: Command, output: Output): void {
   addQuantisationOptions(
     addCommand(program, 'simulate', 'one network on one machine: cycles, bytes and outputs')
       .addOption(modelOption())
+      .addOption(dimOption())
       .addOption(hardwareOption())
       .addOption(weightsOption())
       .addOption(seedOption())
@@ -65,7 +67,7 @@ export function addSimulate(program: Command, output: Output): void {
       network,
       machine,
       virtualFeatureMaps: options.virtualFeatureMaps === 'on',
-      numbers: quantisationSettings(options, machine, output).numbers,
+      numbers: numbersOf(loaded, quantisationSettings(options, machine, output).numbers),
       data,
       observer: trace,
     });

@@ -8,6 +8,7 @@ import {
   addCommand,
   addQuantisationOptions,
   calibrationPictures,
+  dimOption,
   hardwareOption,
   type Json,
   jsonOption,
@@ -35,6 +36,7 @@ export function addValidate(program: Command, output: Output): void {
   addQuantisationOptions(
     addCommand(program, 'validate', 'check the accelerator against the references, layer by layer')
       .addOption(modelOption())
+      .addOption(dimOption())
       .addOption(hardwareOption())
       .addOption(weightsOption())
       .addOption(seedOption())

@@ -73,7 +73,7 @@ interface LayerHead {
 const layerSchemas = operators.map(layerSchema);
 const layer = z.discriminatedUnion('op', layerSchemas as [(typeof layerSchemas)[number]]);
 
-const detector = z
+export const detector = z
   .strictObject({
     kind: z.literal('yolov2'),
     classes: z.array(z.string().min(1).max(100)).min(1).max(10_000).describe('Names of the classes.'),

@@ -39,6 +39,8 @@ export function fileSize(path: string, what: string): number {
   return stats.size;
 }
 
+const POOLED_BYTES = 2 ** 16;
+
 /** The bytes of a regular file of at most `maximumBytes`; throws an `InputError` otherwise. */
 export function readBytes(path: string, what: string, maximumBytes: number): Uint8Array {
   const size = fileSize(path, what);
@@ -46,7 +48,10 @@ export function readBytes(path: string, what: string, maximumBytes: number): Uin
     throw new InputError(`has ${size} bytes, expected at most ${maximumBytes}`, { file: path });
   }
   try {
-    return new Uint8Array(readFileSync(path));
+    const bytes = readFileSync(path);
+    // Small files share a pool of the system's; large ones have their memory to themselves, no need to copy them.
+    if (bytes.length < POOLED_BYTES) return new Uint8Array(bytes);
+    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   } catch (error) {
     throw new InputError(`cannot be read (${systemReason(error)}), expected ${what}`, { file: path });
   }

@@ -73,17 +73,19 @@ const LINEAR: RequantisableActivation = { negativeSlope: 1 };
  * nobody else and is no output of the network: behind an array node any number of `affine` nodes, then one
  * activation, then one table; behind an activation one table; behind a sum one activation. A table with nothing in
  * front that takes it is an activation layer that passes everything on.
+ * @param apart tensors that a layer must end with: nothing melts into the node that makes them
  * @throws InputError for an `affine` node with no array layer in front to fold into, and for a `host` node that is
  *   no output of the network, is read by another node, or has no layer in front.
  */
-export function layerNetwork(graph: Graph): LayeredNetwork {
+export function layerNetwork(graph: Graph, apart: ReadonlySet<string> = new Set()): LayeredNetwork {
   const readers = new Map<string, Node[]>();
   for (const node of graph.nodes) {
     for (const input of node.inputs) readers.set(input, [...(readers.get(input) ?? []), node]);
   }
   const soleReader = (tensor: string): Node | undefined => {
     const reading = readers.get(tensor) ?? [];
-    return reading.length === 1 && !graph.outputs.includes(tensor) ? reading[0] : undefined;
+    const melts = reading.length === 1 && !graph.outputs.includes(tensor) && !apart.has(tensor);
+    return melts ? reading[0] : undefined;
   };
 
   const merged = new Set<Node>();

@@ -20,7 +20,7 @@ import type { NumberOptions, QuantisedLayer, QuantisedNetwork, QuantisedTensor }
 import { requantisation } from './requantisation.ts';
 import { tensorNumbers } from './tensor-scale.ts';
 import { makeValues } from './values.ts';
-import { mayOverflow, quantiseFilters } from './weights.ts';
+import { mayOverflow, type QuantisedFilters, quantiseFilters } from './weights.ts';
 
 /** The largest operand multiplier of a sum: 16 bits. */
 const LARGEST_OPERAND_MULTIPLIER = 65535;
@@ -45,30 +45,56 @@ export function quantise(
   ranges: TensorRanges,
   numbers: NumberOptions,
 ): QuantisedNetwork {
+  return quantiseFrom(network, numbers, {
+    tensor(name) {
+      const range = ranges.get(name);
+      if (range === undefined) throw new InputError(`tensor ${name} was not calibrated`);
+      return tensorNumbers(name, range, numbers);
+    },
+    filters(layer, input, made) {
+      const { weights, bias } = foldedWeights(layer, parameters);
+      return quantiseFilters(layer.name, weights, bias, input.scale, made.scale, numbers);
+    },
+  });
+}
+
+/** Where the scales come from. */
+export interface NumberSource {
+  /** Of the network's input, and of every tensor that a layer requantises to or a table reads. */
+  tensor(name: string): TensorNumbers;
+  /** Of an array layer. @param made what its requantiser makes */
+  filters(layer: Layer, input: TensorNumbers, made: TensorNumbers): QuantisedFilters;
+}
+
+/**
+ * Quantises a network with the scales of a source.
+ * @throws InputError for number formats out of bounds, and when a layer's numbers do not fit the datapath
+ */
+export function quantiseFrom(
+  network: LayeredNetwork,
+  numbers: NumberOptions,
+  source: NumberSource,
+): QuantisedNetwork {
   checkNumbers(numbers);
   const { input } = network.graph;
-  const place = (name: string): TensorNumbers => {
-    const range = ranges.get(name);
-    if (range === undefined) throw new InputError(`tensor ${name} was not calibrated`);
-    return tensorNumbers(name, range, numbers);
-  };
   const tensors = new Map<string, QuantisedTensor>();
-  tensors.set(input.name, { name: input.name, shape: input.shape, ...place(input.name) });
+  tensors.set(input.name, { name: input.name, shape: input.shape, ...source.tensor(input.name) });
   const layers: QuantisedLayer[] = [];
   for (const layer of network.layers) {
     const inputs = layer.inputs.map((name) => tensors.get(name)!);
     const { work } = layer;
     // Maxima, poolings and rearrangements pass values on as they are.
     const keepsNumbers = work.stage === 'pool' || work.stage === 'crossChannel' || work.stage === 'rearrange';
-    const { scale, zeroPoint, format } = keepsNumbers ? inputs[0]! : place(layer.output);
+    const { scale, zeroPoint, format } = keepsNumbers ? inputs[0]! : source.tensor(layer.output);
     const output = { name: layer.output, shape: layer.outputShape, scale, zeroPoint, format };
     tensors.set(layer.output, output);
     const table = 'table' in work ? work.table : undefined;
     // What the requantiser makes: the output, or with a table what the table reads, which may be a tensor already.
-    const made = table === undefined ? output : (tensors.get(table.inputs[0]!) ?? place(table.inputs[0]!));
+    const made =
+      table === undefined ? output : (tensors.get(table.inputs[0]!) ?? source.tensor(table.inputs[0]!));
     layers.push({
       layer,
-      ...quantiseLayer(layer, parameters, inputs, made, numbers),
+      ...quantiseLayer(layer, source, inputs, made, numbers),
       ...(table && tabulate(table, rangeOf(layer, made, numbers), made, output)),
     });
   }
@@ -77,7 +103,7 @@ export function quantise(
 
 function quantiseLayer(
   layer: Layer,
-  parameters: ParameterValues,
+  source: NumberSource,
   inputs: readonly TensorNumbers[],
   made: TensorNumbers,
   numbers: NumberOptions,
@@ -122,8 +148,7 @@ function quantiseLayer(
       };
     }
     case 'array': {
-      const { weights, bias } = foldedWeights(layer, parameters);
-      const filters = quantiseFilters(layer.name, weights, bias, input!.scale, made.scale, numbers);
+      const filters = source.filters(layer, input!, made);
       return {
         weights: filters.weights,
         channels: filters.biases.map((integer, f) =>

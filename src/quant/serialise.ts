@@ -215,8 +215,10 @@ function readLayer(
   if (weightCount > 0) {
     weights = makeWeights(numbers.weightBits, weightCount);
     cursor.read(weights.BYTES_PER_ELEMENT, weights);
-    const largest = numbers.weightBits === 1 ? 1 : 2 ** (numbers.weightBits - 1) - 1;
-    check('weight', weights, -largest, largest);
+    const { low, high } = formatRange({ bits: numbers.weightBits, signed: true });
+    // Weights that were quantised here are symmetric; those of other makers use the format's last value too.
+    if (numbers.weightBits === 1) check('weight', weights, -1, 1);
+    else check('weight', weights, low, high);
     if (numbers.weightBits === 1 && weights.includes(0))
       fail(`layer ${layer.name}: weight 0, expected -1 or 1`);
   }

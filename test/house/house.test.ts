@@ -20,6 +20,7 @@ const allowed: Record<string, readonly string[]> = {
   report: ['core', 'graph', 'hw', 'quant', 'schedule', 'sim', 'ops'],
   detect: ['core', 'graph'],
   import: ['config', 'core', 'graph', 'ops', 'hw'],
+  export: ['core', 'graph', 'ops', 'quant', 'import'],
 };
 const tops = ['pipeline.ts', 'validation.ts', 'memory-study.ts', 'index.ts'];
 const everywhere = [...Object.keys(allowed), ...tops];
