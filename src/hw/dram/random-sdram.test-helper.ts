@@ -10,7 +10,7 @@ export const randomSdram: fc.Arbitrary<SdramConfig> = fc
     channels: fc.constantFrom(1, 1, 1, 2),
     ranks: fc.constantFrom(1, 1, 2, 4),
     bankGroups: fc.constantFrom(1, 2, 4),
-    banksPerGroup: fc.constantFrom(1, 2),
+    banksPerGroup: fc.constantFrom(1, 2, 2, 8),
     burstLength: fc.constantFrom(4, 8, 16),
     CL: between(2, 30),
     CWL: between(1, 20),
@@ -35,13 +35,15 @@ export const randomSdram: fc.Arbitrary<SdramConfig> = fc
     addressMapping: fc.constantFrom('rochrababgco', 'rorabgbachco', 'robarachbgco', 'rababgrochco'),
     pagePolicy: fc.constantFrom('open' as const, 'open' as const, 'closed' as const),
     transactionQueueEntries: fc.constantFrom(1, 4, 16, 32),
-    commandQueueEntries: fc.constantFrom(1, 3, 8, 16),
+    commandQueueEntries: fc.constantFrom(1, 3, 8, 32),
     rowHitCap: fc.constantFrom(1, 4, 100),
     writeDrainThreshold: fc.constantFrom(0, 2, 8),
     refresh: fc.constantFrom('staggered' as const, 'staggered' as const, 'none' as const),
   })
   .map((random) => {
-    const { channels, ranks, bankGroups, banksPerGroup, burstLength } = random;
+    const { channels, ranks, bankGroups, burstLength } = random;
+    // A channel has at most 32 banks.
+    const banksPerGroup = Math.min(random.banksPerGroup, 32 / (ranks * bankGroups));
     const { CL, CWL, tRCD, tRP, tRRD_S, tFAW, tCCD_S, tWTR_S, tWR, tRTP, tRTRS, tPPD, tRFC } = random;
     const { addressMapping, pagePolicy, transactionQueueEntries, commandQueueEntries } = random;
     const { rowHitCap, writeDrainThreshold, refresh } = random;
