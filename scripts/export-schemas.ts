@@ -10,6 +10,7 @@ import { areaReportSchema } from '../src/report/area-report.ts';
 import { comparisonSchema } from '../src/report/comparison.ts';
 import { detectionReportSchema } from '../src/report/detection-table.ts';
 import { dramReportSchema } from '../src/report/dram-report.ts';
+import { explanationSchema } from '../src/report/explain-table.ts';
 import { graphReportSchema } from '../src/report/graph-table.ts';
 import { runReportSchema } from '../src/report/run-report.ts';
 import { validationReportSchema } from '../src/report/validation-table.ts';
@@ -23,6 +24,7 @@ const SCHEMAS: readonly (readonly [file: string, title: string, schema: z.ZodTyp
   ['validation.schema.json', 'Condensim validation', validationReportSchema],
   ['detection.schema.json', 'Condensim detections', detectionReportSchema],
   ['area.schema.json', 'Condensim gates and buffers', areaReportSchema],
+  ['explanation.schema.json', 'Condensim mapping explanation', explanationSchema],
   ['graph.schema.json', 'Condensim network', graphReportSchema],
   ['replay.schema.json', 'Condensim memory replay', dramReportSchema],
 ];

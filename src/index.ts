@@ -52,6 +52,7 @@ export { comparisonTable } from './report/comparison-table.ts';
 export { type DetectionReport, detectionReportSchema, detectionTable } from './report/detection-table.ts';
 export { type DramReport, dramReport, dramReportSchema } from './report/dram-report.ts';
 export { dramTable } from './report/dram-table.ts';
+export { type ExplanationReport, explanationReport, explanationSchema } from './report/explain-table.ts';
 export { type GraphReport, graphReport, graphReportSchema, graphTable } from './report/graph-table.ts';
 export { programListing } from './report/listing.ts';
 export { type ReportSubject, type RunReport, runReport, runReportSchema } from './report/run-report.ts';
@@ -64,6 +65,7 @@ export {
   validationTable,
 } from './report/validation-table.ts';
 export { type ClosedFormTraffic, closedFormTraffic } from './schedule/closed-form.ts';
+export { type Explanation, explainLayer } from './schedule/explain.ts';
 export { compileProgram, type Program } from './schedule/program.ts';
 export type { Observer } from './sim/trace.ts';
 export { sweepBits, type ValidationInput, type ValidationJob, validateNetwork } from './validation.ts';

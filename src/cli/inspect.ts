@@ -3,8 +3,10 @@ import type { Command } from 'commander';
 import { InputError } from '../core/diagnostics.ts';
 import { readMachineFile } from '../import/machine-yaml.ts';
 import { loadNetwork, numbersOf, numbersOn } from '../pipeline.ts';
+import { explanationReport, explanationTable } from '../report/explain-table.ts';
 import { graphReport, graphTable } from '../report/graph-table.ts';
 import { programListing } from '../report/listing.ts';
+import { explainLayer } from '../schedule/explain.ts';
 import { compileProgram } from '../schedule/program.ts';
 import {
   addCommand,
@@ -20,6 +22,7 @@ interface InspectOptions {
   readonly hw?: string;
   readonly dim?: ReadonlyMap<string, number>;
   readonly program?: true;
+  readonly explain?: string;
   readonly virtualFeatureMaps: 'on' | 'off';
   readonly json?: Json;
 }
@@ -30,23 +33,31 @@ export function addInspect(program: Command, output: Output): void {
     .addOption(dimOption())
     .addOption(hardwareOption().makeOptionMandatory(false))
     .option('--program', 'print the program instead of the tables')
+    .option('--explain <layer>', 'why the layer is cut as it is: the best tilings, estimated and simulated')
     .addOption(virtualFeatureMapsOption())
     .addOption(jsonOption())
-    .action((model: string, options: InspectOptions) => {
+    .action(async (model: string, options: InspectOptions) => {
       const loaded = loadNetwork(model, { dims: options.dim });
       const { network } = loaded;
       if (options.hw === undefined) {
-        if (options.program) throw new InputError('--program: no machine, expected --hw <file> too');
+        for (const flag of ['program', 'explain'] as const) {
+          if (options[flag] === undefined) continue;
+          throw new InputError(`--${flag}: no machine, expected --hw <file> too`);
+        }
         const report = graphReport(network);
         output.report(report, options.json, (style) => graphTable(report, style));
         return;
       }
       const machine = readMachineFile(options.hw);
       const virtualFeatureMaps = options.virtualFeatureMaps === 'on';
-      const compiled = compileProgram(network, machine, {
-        virtualFeatureMaps,
-        numbers: numbersOf(loaded, numbersOn(machine)),
-      });
+      const compileOptions = { virtualFeatureMaps, numbers: numbersOf(loaded, numbersOn(machine)) };
+      if (options.explain !== undefined) {
+        const explanation = await explainLayer(network, machine, compileOptions, options.explain);
+        const explained = explanationReport(explanation);
+        output.report(explained, options.json, (style) => explanationTable(explained, style));
+        return;
+      }
+      const compiled = compileProgram(network, machine, compileOptions);
       const report = {
         ...graphReport(network, { program: compiled, machine: machine.name }),
         ...(options.program && { program: compiled.commands }),

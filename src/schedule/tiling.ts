@@ -98,19 +98,43 @@ function tallestInput(step: Step, work: Workload, bandRows: number): number {
 
 /** The best tiling found, or an `InputError` that says which buffer is too small for even the smallest tile. */
 export function chooseTiling(step: Step, machine: MachineConfig, values: ValueSizes): Tiling {
+  return rankTilings(step, machine, values, 1).best[0]!.tiling;
+}
+
+/** A tiling and what it is thought to cost. */
+export interface RatedTiling {
+  readonly tiling: Tiling;
+  readonly cost: CostEstimate;
+}
+
+/**
+ * The `count` best tilings, cheapest first, and how many there were to choose from; an `InputError` if there is none. Of
+ * equal ones the first found wins, so the order is the same every time.
+ */
+export function rankTilings(
+  step: Step,
+  machine: MachineConfig,
+  values: ValueSizes,
+  count: number,
+): { best: readonly RatedTiling[]; candidates: number } {
   checkCommandRanges(step);
-  let best: { tiling: Tiling; cost: number } | undefined;
+  const best: RatedTiling[] = [];
   const shortages = new Shortages(machine);
+  let found = 0;
   for (const tiling of candidates(step, machine, values, shortages)) {
+    found++;
     const cost = estimateCost(step, machine, values, tiling);
-    if (best === undefined || cost < best.cost) best = { tiling, cost };
+    if (best.length === count && cost.objective >= best[count - 1]!.cost.objective) continue;
+    const place = best.findIndex((other) => cost.objective < other.cost.objective);
+    best.splice(place < 0 ? best.length : place, 0, { tiling, cost });
+    best.length = Math.min(best.length, count);
   }
-  if (best === undefined) {
+  if (found === 0) {
     throw new InputError(
       `layer '${step.name}' doesn't fit machine '${machine.name}': ${shortages.smallest()}`,
     );
   }
-  return best.tiling;
+  return { best, candidates: found };
 }
 
 /** Refuses a step whose geometry no command can hold. */
@@ -344,11 +368,28 @@ function outputSlotting(
   return { tileRows: alignUp(ceilDiv(bandRows, ceilDiv(bandRows, most)), unit), outputSlots };
 }
 
+/** What a tiling is thought to cost, in cycles and bytes. */
+export interface CostEstimate {
+  /** What is compared: `cycles`, and the DRAM's once more. */
+  readonly objective: number;
+  /** Cycles of the step. */
+  readonly cycles: number;
+  /** The array's work, partly filled folds and bank conflicts included. */
+  readonly computeCycles: number;
+  /** The bytes at the memory's peak bandwidth, and the start of every transfer. */
+  readonly dramCycles: number;
+  /** Transfers that nothing overlaps with. */
+  readonly exposedCycles: number;
+  readonly inputBytes: number;
+  readonly weightBytes: number;
+  readonly outputBytes: number;
+}
+
 /**
  * Estimated cost in cycles: the larger of the array's and the DRAM's cycles, plus what can't overlap, plus the DRAM's
  * cycles once more, so that of two tilings that keep the array equally busy the one with less traffic wins.
  */
-function estimateCost(step: Step, machine: MachineConfig, values: ValueSizes, tiling: Tiling): number {
+function estimateCost(step: Step, machine: MachineConfig, values: ValueSizes, tiling: Tiling): CostEstimate {
   const work = workloadOf(step);
   const { rows, columns } = machine.peArray;
   const { sequencer, dram, clockMHz, dma } = machine;
@@ -418,7 +459,18 @@ function estimateCost(step: Step, machine: MachineConfig, values: ValueSizes, ti
   const exposedInputs = inputBytes * cyclesPerByte * (reusesSlot ? 1 : 1 / pieceCount);
   const exposedWeights =
     !tiling.weightsResident && tiling.weightSlots === 1 ? weightBytes * cyclesPerByte : 0;
-  return Math.max(compute, dramCycles) + exposedInputs + exposedWeights + 2 * latency + dramCycles;
+  const exposedCycles = exposedInputs + exposedWeights + 2 * latency;
+  const cycles = Math.max(compute, dramCycles) + exposedCycles;
+  return {
+    objective: cycles + dramCycles,
+    cycles,
+    computeCycles: compute,
+    dramCycles,
+    exposedCycles,
+    inputBytes,
+    weightBytes,
+    outputBytes,
+  };
 }
 
 /** Cycles a step of a fold takes on average, bank conflicts included. */
