@@ -1,6 +1,7 @@
 /** Why a layer is cut as it is, as JSON and as tables. */
 import { z } from 'zod';
 import type { ExplainedTiling, Explanation } from '../schedule/explain.ts';
+import { trafficWeight } from '../schedule/tiling.ts';
 import { formatTable, grouped, percent, type Style, wrapText } from './tables.ts';
 
 const count = z.int().min(0);
@@ -18,7 +19,7 @@ export const explanationSchema = z.strictObject({
           .describe('See src/schedule/tiling.ts'),
         estimate: z
           .strictObject({
-            objective: cycles.describe('What is compared: cycles, and the DRAM cycles once more'),
+            objective: cycles.describe('What is compared: cycles, and the DRAM cycles several times more'),
             cycles,
             computeCycles: cycles,
             dramCycles: cycles,
@@ -95,7 +96,7 @@ export function explanationTable(report: ExplanationReport, style: Style): strin
     ),
     '\n',
     wrapText(
-      'The least of "compared" is chosen: estimated cycles, and the DRAM cycles once more, so that of two tilings that keep the array equally busy the one with less traffic wins.',
+      `The least of "compared" is chosen: estimated cycles, and the DRAM cycles ${trafficWeight} times more, since traffic costs energy even where it costs no time.`,
     ),
   ].join('');
 }

