@@ -371,7 +371,7 @@ function outputSlotting(
 /**
  * What a cycle of the DRAM weighs beside a cycle of the step. Hidden traffic costs no time but energy: at 24 bytes a cycle
  * some nanojoules, as much as several cycles of 256 elements. With 4, the shipped networks move at most 1.01 times the
- * layer-by-layer minimum and lose a thousandth of their speed against a weight of 1 (1.016 times).
+ * layer-by-layer minimum, for about a thousandth of their speed.
  */
 export const trafficWeight = 4;
 
