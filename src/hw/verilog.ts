@@ -74,6 +74,16 @@ function declaration({ direction, name, width, signed, reg }: Port): string {
   return parts.join(' ');
 }
 
+/** Lines of a template: what stands between the first and the last newline, without the indentation of the first line. */
+export function verilogLines(text: string): string[] {
+  const lines = text
+    .replace(/^\n/, '')
+    .replace(/\n[ ]*$/, '')
+    .split('\n');
+  const indent = /^ */.exec(lines[0]!)![0].length;
+  return lines.map((line) => (line.slice(0, indent).trim() === '' ? line.slice(indent) : line));
+}
+
 /** `[width-1:0]`: the range of a vector of `width` >= 1 bits. */
 export function range(width: number): string {
   assert(Number.isInteger(width) && width >= 1, `a vector of ${width} bits`);

@@ -142,7 +142,11 @@ export const formats = {
         bits: 24,
         meaning: 'first weight: [group][channel][kernel row][kernel column][filter]',
       },
-      { name: 'accumulatorAddress', bits: 24, meaning: 'first partial sum in the accumulator buffer' },
+      {
+        name: 'accumulatorAddress',
+        bits: 24,
+        meaning: 'first vector of partial sums in the accumulator buffer; one sum a row of the array',
+      },
     ],
   },
   barrier: {

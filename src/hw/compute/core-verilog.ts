@@ -1,0 +1,665 @@
+/**
+ * The compute side in Verilog: command queue, tile sequencer, buffers, array, post-processing and write-back, connected.
+ *
+ * Three clocks of reasoning, all the same wire: the sequencer's cycle t reads operands; the chain controller acts on it in
+ * t + 1; the value of a vector taken in cycle c is at chain_out in c + 2, behind requantiser and table in c + 6, and
+ * written at the end of that cycle. Everything a later stage must know travels along in registers.
+ */
+
+import { featureBufferModules } from '../buffers/feature-verilog.ts';
+import { wideBufferModules, wideShape } from '../buffers/wide-verilog.ts';
+import { crossChannelPoolModules } from '../cross-channel-pool/verilog.ts';
+import { commandBits, fieldWires } from '../isa/verilog.ts';
+import type { MachineConfig } from '../machine/config.ts';
+import { accumulatorBytes } from '../pe-array/config.ts';
+import { peArrayModules, peArrayWidths } from '../pe-array/verilog.ts';
+import { usesWideRecords } from '../requantise/parameters.ts';
+import { lookupTableModules, tableWordAddressBits } from '../requantise/table-verilog.ts';
+import { requantiseModules, valueBits } from '../requantise/verilog.ts';
+import { spatialPoolVerilog } from '../spatial-pool/verilog.ts';
+import {
+  bitsFor,
+  type CountedModule,
+  clockPort,
+  literal,
+  type Port,
+  range,
+  resetPort,
+  signExtend,
+  type VerilogModule,
+  verilogLines,
+  verilogModule,
+} from '../verilog.ts';
+import { chainControlVerilog } from './chain-verilog.ts';
+import { lanePositionsVerilog } from './lane-verilog.ts';
+import { tileSequencerVerilog } from './sequencer-verilog.ts';
+import { addressBits, type ComputeShape, computeShape } from './shape.ts';
+import { writeFields, writeSequencerVerilog } from './write-verilog.ts';
+
+/** Cycles from a vector's take to its values in front of cross-channel pooling, without spare stages. */
+const takeToValues = 6;
+
+/** Every module of the compute side, the top one first. Throws an `InputError` for a machine that the Verilog cannot express. */
+export function computeModules(machine: MachineConfig): readonly CountedModule[] {
+  const shape = computeShape(machine);
+  const once = (module: VerilogModule): CountedModule => ({ ...module, count: 1 });
+  const { spatialPool } = machine.postProcessing;
+  return [
+    once(computeCoreVerilog(machine, shape)),
+    ...commandQueueModules(machine),
+    once(tileSequencerVerilog(machine, shape)),
+    once(lanePositionsVerilog(machine)),
+    once(chainControlVerilog(machine, shape)),
+    once(writeSequencerVerilog(machine, shape)),
+    ...featureBufferModules(machine),
+    ...wideBufferModules(shape.weights),
+    ...wideBufferModules(shape.parameters),
+    once(sumBufferVerilog(machine, shape)),
+    once(featureLanesVerilog(shape)),
+    ...peArrayModules(machine),
+    ...requantiseModules(machine),
+    ...lookupTableModules(machine),
+    ...crossChannelPoolModules(machine),
+    ...(spatialPool === null
+      ? []
+      : [
+          once(
+            spatialPoolVerilog({
+              lanes: shape.rows,
+              window: spatialPool.maximumWindow,
+              value: shape.value,
+              stored: shape.stored,
+            }),
+          ),
+          ...wideBufferModules(shape.line!),
+        ]),
+    ...wideBufferModules(shape.output),
+  ];
+}
+
+/** The queue in front of the unit: first in, first out, the oldest command in view. */
+function commandQueueModules(machine: MachineConfig): readonly CountedModule[] {
+  const depth = machine.sequencer.queueDepth;
+  const word = Math.max(commandBits('compute'), commandBits('postProcess'));
+  const place = bitsFor(depth - 1);
+  const count = bitsFor(depth);
+  const next = (name: string): string =>
+    2 ** place === depth
+      ? `${name} + ${literal(place, 1)}`
+      : `(${name} == ${literal(place, depth - 1)}) ? ${literal(place, 0)} : ${name} + ${literal(place, 1)}`;
+  const queue = verilogModule({
+    name: 'command_queue',
+    about: [
+      `Command queue of the compute unit: ${depth} commands, first in, first out; the oldest is in view.`,
+      'A command that is pushed can be taken from the next cycle on.',
+    ],
+    ports: [
+      clockPort,
+      resetPort,
+      { direction: 'input', name: 'push' },
+      { direction: 'input', name: 'command', width: word },
+      { direction: 'output', name: 'full' },
+      { direction: 'input', name: 'take' },
+      { direction: 'output', name: 'valid' },
+      { direction: 'output', name: 'head', width: word },
+    ],
+    body: verilogLines(`
+    reg ${range(place)} first, behind;
+    reg ${range(count)} held;
+    assign full = held == ${literal(count, depth)};
+    assign valid = held != ${literal(count, 0)};
+    wire accepts = push & ~full;
+    command_memory memory (
+      .clk(clk),
+      .read_address(first),
+      .read_data(head),
+      .write(accepts),
+      .write_address(behind),
+      .write_data(command)
+    );
+    always @(posedge clk)
+      if (rst) begin
+        first <= ${literal(place, 0)};
+        behind <= ${literal(place, 0)};
+        held <= ${literal(count, 0)};
+      end else begin
+        if (accepts) behind <= ${next('behind')};
+        if (take) first <= ${next('first')};
+        if (accepts & ~take) held <= held + ${literal(count, 1)};
+        else if (take & ~accepts) held <= held - ${literal(count, 1)};
+      end
+    `),
+  });
+  const memory = verilogModule({
+    name: 'command_memory',
+    about: ["The queue's commands. Read without a clock: in silicon a register file."],
+    memoryBits: depth * word,
+    ports: [
+      clockPort,
+      { direction: 'input', name: 'read_address', width: place },
+      { direction: 'output', name: 'read_data', width: word },
+      { direction: 'input', name: 'write' },
+      { direction: 'input', name: 'write_address', width: place },
+      { direction: 'input', name: 'write_data', width: word },
+    ],
+    body: verilogLines(`
+    reg ${range(word)} commands [0:${depth - 1}];
+    assign read_data = commands[read_address];
+    always @(posedge clk)
+      if (write) commands[write_address] <= write_data;
+    `),
+  });
+  return [
+    { ...queue, count: 1 },
+    { ...memory, count: 1 },
+  ];
+}
+
+/** The accumulator buffer: a vector of R sums a word. */
+function sumBufferVerilog(
+  machine: MachineConfig,
+  { rows, sumVectors, sumAddress }: ComputeShape,
+): VerilogModule {
+  const width = rows * machine.peArray.accumulatorBits;
+  // A narrow array comes back for a sum in the very cycle in which it is written.
+  const isShort = machine.peArray.columns <= 2;
+  return verilogModule({
+    name: 'accumulator_buffer',
+    about: [
+      `Accumulator buffer: ${sumVectors} vectors of ${rows} partial sums (${accumulatorBytes(machine.peArray.accumulatorBits)} bytes each in the machine's account).`,
+      ...(isShort ? ['A vector read in the cycle in which it is written comes out new.'] : []),
+    ],
+    memoryBits: sumVectors * width,
+    ports: [
+      clockPort,
+      { direction: 'input', name: 'read_address', width: sumAddress },
+      { direction: 'output', name: 'read_data', width, reg: true, meaning: 'a cycle later' },
+      { direction: 'input', name: 'write' },
+      { direction: 'input', name: 'write_address', width: sumAddress },
+      { direction: 'input', name: 'write_data', width },
+    ],
+    body: verilogLines(`
+    reg ${range(width)} sums [0:${sumVectors - 1}];
+    always @(posedge clk) begin
+      read_data <= ${isShort ? '(write & (write_address == read_address)) ? write_data : ' : ''}sums[read_address];
+      if (write) sums[write_address] <= write_data;
+    end
+    `),
+  });
+}
+
+/** Stored values as the array takes them. */
+function featureLanesVerilog({ rows, stored, value }: ComputeShape): VerilogModule {
+  const has = Math.min(stored, 17);
+  return verilogModule({
+    name: 'feature_lanes',
+    about: [
+      'Features as the array takes them: a signed or unsigned value less its zero point, 0 in a masked',
+      'lane. Combinational.',
+    ],
+    ports: [
+      { direction: 'input', name: 'values', width: rows * stored },
+      { direction: 'input', name: 'wanted', width: rows },
+      { direction: 'input', name: 'unsigned_features' },
+      { direction: 'input', name: 'zero_point', width: 17 },
+      { direction: 'input', name: 'subtract' },
+      { direction: 'output', name: 'features', width: rows * value },
+    ],
+    body: verilogLines(`
+    wire [16:0] zero = zero_point & {17{subtract}};
+    genvar i;
+    generate
+      for (i = 0; i < ${rows}; i = i + 1) begin : lane
+        wire ${range(stored)} value = values[i * ${stored} +: ${stored}];
+        wire [16:0] difference = {{${17 - has}{value[${stored - 1}] & ~unsigned_features}}, value} - zero;
+        assign features[i * ${value} +: ${value}] = difference${range(value)} & {${value}{wanted[i]}};
+        ${value < 17 ? `wire unused = |difference[16:${value}];` : ''}
+      end
+    endgenerate
+    `),
+  });
+}
+
+/** Lines of a chain of registers: `name_1` .. `name_<stages>` behind `name`. */
+function delayed(name: string, stages: number, width?: number): string[] {
+  const bits = width === undefined ? '' : `${range(width)} `;
+  return Array.from({ length: stages }, (_, stage) => [
+    `reg ${bits}${name}_${stage + 1};`,
+    `always @(posedge clk) ${name}_${stage + 1} <= ${name}${stage === 0 ? '' : `_${stage}`};`,
+  ]).flat();
+}
+
+function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): VerilogModule {
+  const { peArray, postProcessing } = machine;
+  const { rows, columns } = peArray;
+  const { feature, value, stored, storedWeight, laneCount, columnCount, sumAddress, spareStages } = shape;
+  const widths = peArrayWidths(peArray);
+  const acc = widths.accumulator;
+  const word = Math.max(commandBits('compute'), commandBits('postProcess'));
+  const post = commandBits('postProcess');
+  const tile = commandBits('compute');
+  const { multiplierBits, lookupTable } = postProcessing.requantise;
+  const isWide = usesWideRecords(machine);
+  const parameters = shape.parameters;
+  const weightShape = wideShape(shape.weights);
+  const parameterShape = wideShape(parameters);
+  const outputShape = wideShape(shape.output);
+  const fields = writeFields(shape);
+  const fieldBits = fields.reduce((sum, { width }) => sum + (width ?? 1), 0);
+  const stages = takeToValues + spareStages;
+  const tableAddress = lookupTable === null ? 0 : tableWordAddressBits(machine);
+  const tableBytes = stored / 8;
+  const hasPool = shape.line !== undefined;
+  const lane = (name: string, bits: number): string => `${name}[i * ${bits} +: ${bits}]`;
+  const port = (direction: Port['direction'], name: string, width?: number, meaning?: string): Port => ({
+    direction,
+    name,
+    ...(width !== undefined && { width }),
+    ...(meaning !== undefined && { meaning }),
+  });
+  const connect = (names: readonly string[]): string =>
+    names.map((name) => `.${name}(${name})`).join(',\n      ');
+  // Where the record has its fields, in bits (requantise/parameters.ts).
+  const record = isWide
+    ? { bias: 0, positive: 64, negative: 96, shift: 128 }
+    : { bias: 0, positive: 32, negative: 48, shift: 64 };
+  const biasBits = isWide ? 64 : 32;
+  const bias = acc <= biasBits ? `record[${acc - 1}:0]` : signExtend('record_bias', biasBits, acc);
+  const body: string[] = [
+    ...verilogLines(`
+    // The command at the head, and the sequencer.
+    wire head_valid, head_take, queue_full;
+    wire ${range(word)} head;
+    assign command_ready = ~queue_full;
+    command_queue queue (
+      .clk(clk),
+      .rst(rst),
+      .push(command_valid),
+      .command(command),
+      .full(queue_full),
+      .take(head_take),
+      .valid(head_valid),
+      .head(head)
+    );
+
+    wire read, read_done, step, first, accumulate_in, unsigned_features, subtract;
+    wire ${range(rows)} wanted;
+    wire ${range(rows * feature.address)} addresses;
+    wire ${range(addressBits(shape.weights))} weight_address;
+    wire [16:0] zero_point;
+    wire chain_free, swap, preload, preload_two, stream_start, offer, offer_free, stream_end;
+    wire ${range(columnCount)} fold_columns;
+    wire ${range(laneCount)} fold_lanes;
+    wire fold_fill, fold_last_block, fold_last_pixels, fold_last_group, fold_first;
+    wire ${range(tile)} tile;
+    wire ${range(post)} post;
+    tile_sequencer sequencer (
+      .command_valid(head_valid),
+      .command(head),
+      .command_take(head_take),
+      ${connect(['clk', 'rst', 'from_load', 'from_store', 'to_load', 'read', 'wanted', 'addresses', 'read_done', 'weight_address', 'step', 'first', 'accumulate_in', 'unsigned_features', 'zero_point', 'subtract', 'chain_free', 'swap', 'preload', 'preload_two', 'stream_start', 'offer', 'offer_free', 'stream_end', 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post'])}
+    );
+
+    // The chain, and what is taken from it or from the stream.
+    wire pool_busy, shift, from_stream, vector, vector_first, vector_last, vector_last_map, vector_last_pixels;
+    wire vector_last_group, tile_first, signal_store, sum_write;
+    wire ${range(laneCount)} vector_lanes;
+    wire ${range(addressBits(parameters))} record_address;
+    wire ${range(post)} settings;
+    wire [15:0] tile_out_rows, tile_out_columns;
+    wire ${range(sumAddress)} sum_write_address, sum_read_address;
+    chain_control chain (
+      ${connect(['clk', 'rst', 'swap', 'preload', 'preload_two', 'stream_start', 'offer', 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post', 'pool_busy', 'chain_free', 'offer_free', 'stream_end', 'shift', 'from_stream', 'vector', 'vector_first', 'vector_last', 'vector_last_map', 'vector_last_pixels', 'vector_last_group', 'vector_lanes', 'record_address', 'tile_first', 'settings', 'tile_out_rows', 'tile_out_columns', 'signal_store', 'sum_write', 'sum_write_address', 'sum_read_address'])}
+    );
+
+    // Operands: a cycle behind the sequencer. The zero point and signedness are the tile's, which ends later.
+    wire ${range(rows * stored)} feature_values;
+    feature_buffer feature_memory (
+      .clk(clk),
+      .rst(rst),
+      .read(read),
+      .wanted(wanted),
+      .addresses(addresses),
+      .done(read_done),
+      .values(feature_values),
+      .write(feature_write),
+      .write_word(feature_write_word),
+      .write_data(feature_write_data)
+    );
+    reg ${range(rows)} wanted_1;
+    reg step_1, first_1, swap_1, offer_1, preload_1;
+    always @(posedge clk) begin
+      wanted_1 <= wanted;
+      step_1 <= step & ~rst;
+      first_1 <= first;
+      swap_1 <= swap & ~rst;
+      offer_1 <= offer & ~rst;
+      preload_1 <= accumulate_in;
+    end
+    wire ${range(rows * value)} features;
+    feature_lanes operands (
+      .values(feature_values),
+      .wanted(wanted_1),
+      .unsigned_features(unsigned_features),
+      .zero_point(zero_point),
+      .subtract(subtract),
+      .features(features)
+    );
+    wire ${range(columns * storedWeight)} weight_values;
+    wire ${range(columns * widths.weight)} weights;
+    weight_buffer weight_memory (
+      .clk(clk),
+      .read_address(weight_address),
+      .read_data(weight_values),
+      .write(weight_write),
+      .write_word(weight_write_word),
+      .write_data(weight_write_data)
+    );
+    genvar i;
+    generate
+      for (i = 0; i < ${columns}; i = i + 1) begin : weight
+        assign weights[i * ${widths.weight} +: ${widths.weight}] = weight_values[i * ${storedWeight} +: ${widths.weight}];
+      end
+    endgenerate
+
+    wire ${range(rows * acc)} chain_out, start_sums;
+    pe_array array (
+      .clk(clk),
+      .rst(rst),
+      .step(step_1),
+      .first(first_1),
+      .preload(preload_1),
+      .swap(swap_1),
+      .shift(shift),
+      .features(features),
+      .weights(weights),
+      .chain_in(start_sums),
+      .chain_out(chain_out)
+    );
+
+    // Partial sums: written two cycles behind the take, read as the chain shifts.
+    wire sum_kept = sum_write & ~rst;
+    `),
+    ...delayed('sum_kept', 2),
+    ...delayed('sum_write_address', 2, sumAddress),
+    ...verilogLines(`
+    accumulator_buffer sum_memory (
+      .clk(clk),
+      .read_address(sum_read_address),
+      .read_data(start_sums),
+      .write(sum_kept_2),
+      .write_address(sum_write_address_2),
+      .write_data(chain_out)
+    );
+
+    // A streamed vector waits here until it is taken.
+    reg ${range(rows * value)} streamed_1, streamed_2;
+    wire ${range(rows * value)} streamed = offer_1 ? features : streamed_1;
+    always @(posedge clk) begin
+      streamed_1 <= streamed;
+      streamed_2 <= streamed_1;
+    end
+    `),
+    ...delayed('from_stream', 2),
+    ...verilogLines(`
+    wire ${range(rows * acc)} sums;
+    generate
+      for (i = 0; i < ${rows}; i = i + 1) begin : source
+        wire ${range(value)} past = ${lane('streamed_2', value)};
+        assign ${lane('sums', acc)} = from_stream_2 ? ${signExtend('past', value, acc)} : ${lane('chain_out', acc)};
+      end
+    endgenerate
+
+    // The vector's parameter record, and its tile's settings.
+    reg ${range(addressBits(parameters))} record_address_1;
+    always @(posedge clk) record_address_1 <= record_address;
+    wire ${range(32 * shape.recordWords)} record;
+    parameter_buffer parameter_memory (
+      .clk(clk),
+      .read_address(record_address_1),
+      .read_data(record),
+      .write(parameter_write),
+      .write_word(parameter_write_word),
+      .write_data(parameter_write_data)
+    );
+    `),
+    ...(acc > biasBits ? [`wire ${range(biasBits)} record_bias = record[${biasBits - 1}:0];`] : []),
+    ...fieldWires(
+      'postProcess',
+      'settings',
+      ['requantise', 'low', 'high', 'zeroPoint', 'lookup', 'unsigned'],
+      'set_',
+    ),
+    ...delayed('set_requantise', 2),
+    ...delayed('set_low', 5, 17),
+    ...delayed('set_high', 2, 17),
+    ...delayed('set_zero_point', 2, 17),
+    ...(lookupTable === null ? [] : [...delayed('set_lookup', 5), ...delayed('set_unsigned', 5)]),
+    ...verilogLines(`
+    wire ${range(rows * valueBits)} scaled, settled;
+    requantise scale (
+      .clk(clk),
+      .values(sums),
+      .bias(${bias}),
+      .positive_multiplier(record[${record.positive + multiplierBits - 1}:${record.positive}]),
+      .negative_multiplier(record[${record.negative + multiplierBits - 1}:${record.negative}]),
+      .shift(record[${record.shift + 5}:${record.shift}]),
+      .low(set_low_2),
+      .high(set_high_2),
+      .zero_point(set_zero_point_2),
+      .bypass(~set_requantise_2),
+      .out(scaled)
+    );
+    `),
+    ...(lookupTable === null
+      ? [
+          `reg ${range(rows * valueBits)} scaled_1;`,
+          'always @(posedge clk) scaled_1 <= scaled;',
+          'assign settled = scaled_1;',
+        ]
+      : verilogLines(`
+    lookup_table table_lanes (
+      .clk(clk),
+      .lookup(set_lookup_5),
+      .unsigned_entries(set_unsigned_5),
+      .low(set_low_5),
+      .values(scaled),
+      .write_enable(table_write),
+      .write_address(table_write_word),
+      .write_data(table_write_data),
+      .out(settled)
+    );
+    `)),
+    ...verilogLines(`
+    wire ${range(rows * value)} narrowed;
+    generate
+      for (i = 0; i < ${rows}; i = i + 1) begin : narrow
+        assign ${lane('narrowed', value)} = settled[i * ${valueBits} +: ${value}];
+      end
+    endgenerate
+    `),
+    ...delayed('narrowed', spareStages, rows * value),
+    `wire ${range(rows * value)} entering = narrowed${spareStages > 0 ? `_${spareStages}` : ''};`,
+    '',
+    '// Cross-channel pooling, as the vector was taken.',
+    'wire taken = vector & ~rst;',
+    ...delayed('taken', stages),
+    ...delayed('vector_first', stages),
+    ...delayed('vector_last', stages),
+    `wire ${range(rows * value)} reduced;`,
+    ...(postProcessing.crossChannelPool === null
+      ? [
+          'assign reduced = entering;',
+          `wire unused_vector = taken_${stages} & vector_first_${stages} & vector_last_${stages};`,
+        ]
+      : verilogLines(`
+    wire reduced_valid;
+    cross_channel_pool maxima (
+      .clk(clk),
+      .valid(taken_${stages}),
+      .first(vector_first_${stages}),
+      .last(vector_last_${stages}),
+      .values(entering),
+      .out_valid(reduced_valid),
+      .out(reduced)
+    );
+    wire unused_vector = reduced_valid;
+    `)),
+    '',
+    '// Where the vector goes, found as it is taken and brought to its values.',
+    ...fields.map(({ name, width }) => `wire ${width === undefined ? '' : `${range(width)} `}to_${name};`),
+    ...verilogLines(`
+    write_sequencer places (
+      .clk(clk),
+      .rst(rst),
+      .tile_first(tile_first),
+      .vector(vector & vector_last),
+      .last_map(vector_last_map),
+      .last_pixels(vector_last_pixels),
+      .last_group(vector_last_group),
+      .lanes(vector_lanes),
+      .settings(settings),
+      .tile_out_rows(tile_out_rows),
+      .tile_out_columns(tile_out_columns),
+      .signal_store(signal_store),
+      .busy(pool_busy),
+      ${fields.map(({ name }) => `.${name}(to_${name})`).join(',\n      ')}
+    );
+    `),
+    `wire ${range(fieldBits)} target = {${fields.map(({ name }) => `to_${name}`).join(', ')}} & ~{${fieldBits}{rst}};`,
+    ...delayed('target', stages, fieldBits),
+    ...fields.map(({ name, width }) => `wire ${width === undefined ? '' : `${range(width)} `}at_${name};`),
+    `assign {${fields.map(({ name }) => `at_${name}`).join(', ')}} = target_${stages};`,
+    ...verilogLines(`
+
+    // A vector that takes several cycles is held.
+    reg ${range(rows * value)} held;
+    wire ${range(rows * value)} present = at_fresh ? reduced : held;
+    always @(posedge clk) held <= present;
+    `),
+    `wire ${range(rows)} plain_mask;`,
+    'generate',
+    `  for (i = 0; i < ${rows}; i = i + 1) begin : mask`,
+    `    assign plain_mask[i] = at_write & (i < at_count);`,
+    '  end',
+    'endgenerate',
+    `wire ${range(shape.writeLanes)} write_mask;`,
+    `wire ${range(shape.writeLanes * value)} write_values;`,
+    ...(hasPool
+      ? poolLines(shape, stages)
+      : ['assign write_mask = plain_mask;', 'assign write_values = present;']),
+    `wire ${range(shape.writeLanes * stored)} write_stored;`,
+    'generate',
+    `  for (i = 0; i < ${shape.writeLanes}; i = i + 1) begin : store`,
+    `    wire ${range(value)} one = ${lane('write_values', value)};`,
+    `    assign ${lane('write_stored', stored)} = ${value >= stored ? `one${range(stored)}` : signExtend('one', value, stored)};`,
+    ...(value > stored ? [`    wire unused = one[${value - 1}];`] : []),
+    '  end',
+    'endgenerate',
+    ...verilogLines(`
+    output_buffer output_memory (
+      .clk(clk),
+      .read_word(output_read_word),
+      .read_data(output_read_data),
+      .write(write_mask),
+      .write_address(at_out_address),
+      .write_data(write_stored)
+    );
+    reg done_1;
+    always @(posedge clk) done_1 <= at_done & ~rst;
+    assign to_store = done_1;
+
+    wire unused = &{settings, record, settled, weight_values};
+    `),
+  ];
+  return verilogModule({
+    name: 'compute_core',
+    about: [
+      `${machine.name.replace(/[^\x20-\x7e]/g, '?')}: the compute side, from the command queue to the output buffer.`,
+      '',
+      'Commands come in by command_valid and command_ready. Tokens are pulses of one cycle. The buffers are',
+      'filled by whole words of values, one enable a value, and emptied likewise.',
+    ],
+    ports: [
+      clockPort,
+      resetPort,
+      port('input', 'command_valid'),
+      port('input', 'command', word, 'postProcess or compute, as the instruction set encodes them'),
+      port('output', 'command_ready'),
+      port('input', 'from_load', undefined, 'token: operands are in'),
+      port('input', 'from_store', undefined, 'token: an output slot is free'),
+      port('output', 'to_load', undefined, 'token: operands are no longer read'),
+      port('output', 'to_store', undefined, 'token: the tile is complete'),
+      port('input', 'feature_write', feature.banks),
+      port('input', 'feature_write_word', feature.word),
+      port('input', 'feature_write_data', feature.banks * stored),
+      port('input', 'weight_write', weightShape.banks),
+      port('input', 'weight_write_word', weightShape.word),
+      port('input', 'weight_write_data', weightShape.banks * storedWeight),
+      port('input', 'parameter_write', parameterShape.banks),
+      port('input', 'parameter_write_word', parameterShape.word),
+      port('input', 'parameter_write_data', parameterShape.banks * 32),
+      ...(lookupTable === null
+        ? []
+        : [
+            port('input', 'table_write', tableBytes),
+            port('input', 'table_write_word', tableAddress),
+            port('input', 'table_write_data', 8 * tableBytes),
+          ]),
+      port('input', 'output_read_word', outputShape.word),
+      port('output', 'output_read_data', outputShape.banks * stored, 'a cycle later'),
+    ],
+    body,
+  });
+}
+
+/** The pooling unit, its line buffer, and the choice between pooled and plain values. */
+function poolLines(shape: ComputeShape, stages: number): string[] {
+  const { rows, value, stored, pooledLanes } = shape;
+  const line = shape.line!;
+  const spare = (pooledLanes - rows) * value;
+  return verilogLines(`
+  // The line buffer is read a cycle ahead.
+  wire ${range(addressBits(line))} line_read;
+  assign line_read = target_${stages - 1}[${addressBits(line) - 1}:0];
+  wire ${range(pooledLanes * stored)} line_values, line_stored;
+  wire ${range(pooledLanes * value)} pooled_values;
+  wire ${range(pooledLanes)} stays, leaves;
+  spatial_pool pooling (
+    .valid(at_write & at_pooled),
+    .values(present),
+    .skip(at_skip),
+    .count(at_count),
+    .window(at_window),
+    .stride(at_stride),
+    .distance(at_distance),
+    .windows(at_windows),
+    .left_edge(at_left_edge),
+    .right_edge(at_right_edge),
+    .first_row(at_first_row),
+    .last_row(at_last_row),
+    .unsigned_values(at_unsigned_values),
+    .line(line_values),
+    .out(pooled_values),
+    .stays(stays),
+    .leaves(leaves)
+  );
+  generate
+    for (i = 0; i < ${pooledLanes}; i = i + 1) begin : open
+      wire ${range(value)} one = pooled_values[i * ${value} +: ${value}];
+      assign line_stored[i * ${stored} +: ${stored}] = ${value >= stored ? `one${range(stored)}` : signExtend('one', value, stored)};
+      ${value > stored ? `wire unused = one[${value - 1}];` : ''}
+    end
+  endgenerate
+  line_buffer line_memory (
+    .clk(clk),
+    .read_address(line_read),
+    .read_data(line_values),
+    .write(stays),
+    .write_address(at_line_address),
+    .write_data(line_stored)
+  );
+  assign write_mask = at_pooled ? leaves : ${spare === 0 ? 'plain_mask' : `{${pooledLanes - rows}'d0, plain_mask}`};
+  assign write_values = at_pooled ? pooled_values : ${spare === 0 ? 'present' : `{${spare}'d0, present}`};
+  `);
+}

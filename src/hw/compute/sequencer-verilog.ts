@@ -1,0 +1,428 @@
+/**
+ * The tile sequencer in Verilog: takes `postProcess` and `compute` commands from the queue's head, waits for tokens, and
+ * walks a tile's folds, channels and taps (docs/machine.md section 7). What it says about a cycle is about that cycle's
+ * operand read; the data follows with the fixed latencies of the units behind.
+ */
+
+import { formats } from '../isa/formats.ts';
+import { commandBits, fieldSlice, fieldWires } from '../isa/verilog.ts';
+import type { MachineConfig } from '../machine/config.ts';
+import {
+  bitsFor,
+  clockPort,
+  literal,
+  type Port,
+  range,
+  resetPort,
+  type VerilogModule,
+  verilogLines,
+  verilogModule,
+} from '../verilog.ts';
+import { positionBits } from './lane-verilog.ts';
+import { addressBits, type ComputeShape } from './shape.ts';
+
+/** Bits of the token counters: no queue lets more commands than this pass. */
+const tokenBits = 12;
+
+/** The low `bits` bits of the vector `name` of `width` bits, brought to `bits`. */
+export function resized(name: string, width: number, bits: number): string {
+  if (bits === width) return name;
+  return bits < width ? `${name}${range(bits)}` : `{${bits - width}'d0, ${name}}`;
+}
+
+export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape): VerilogModule {
+  const { columns, rows: lanes } = machine.peArray;
+  const { startCycles } = machine.sequencer;
+  const { feature, columnCount, laneCount } = shape;
+  const address = feature.address;
+  const shift = Math.log2(feature.bits / 8);
+  const weightAddress = addressBits(shape.weights);
+  const weightShift = Math.log2(shape.storedWeight / 8);
+  const computeWord = commandBits('compute');
+  const postWord = commandBits('postProcess');
+  const commandWord = Math.max(computeWord, postWord);
+  const start = bitsFor(startCycles - 1);
+  const P = positionBits;
+  const out = (name: string, width?: number, meaning?: string): Port => ({
+    direction: 'output',
+    name,
+    ...(width !== undefined && { width }),
+    ...(meaning !== undefined && { meaning }),
+  });
+  const input = (name: string, width?: number, meaning?: string): Port => ({
+    ...out(name, width, meaning),
+    direction: 'input',
+  });
+  /** Byte addresses and pitches as numbers of values. */
+  const inValues = (field: string, bits: number, to: number, drop: number): string =>
+    resized(drop === 0 ? field : `${field}[${bits - 1}:${drop}]`, bits - drop, to).replace(
+      /^(\w+)\[(\d+):(\d+)\]\[(\d+):0\]$/,
+      (_, name, __, low, high) => `${name}[${Number(high) + Number(low)}:${low}]`,
+    );
+  return verilogModule({
+    name: 'tile_sequencer',
+    about: [
+      'Tile sequencer: one tile after the other, fold by fold, step by step. Order of a tile: groups, pixel',
+      `folds of ${lanes} lanes, blocks of ${columns} filters; of a fold: channels, kernel rows, kernel columns.`,
+      'A stream: pixel folds, maps.',
+      '',
+      'A cycle with `read` asks the feature buffer for one step; `read_done` ends it. `swap` hands a finished',
+      'fold to the chain, in the same cycle as the first step of the next fold if that can be.',
+    ],
+    ports: [
+      clockPort,
+      resetPort,
+      input('command_valid'),
+      input('command', commandWord, "the queue's head"),
+      out('command_take'),
+      input('from_load', undefined, 'a token arrives'),
+      input('from_store'),
+      out('to_load', undefined, 'a token is given'),
+      out('read'),
+      out('wanted', lanes, 'lanes whose tap lies inside the map'),
+      out('addresses', lanes * address),
+      input('read_done'),
+      out('weight_address', weightAddress),
+      out('step', undefined, 'the array takes a step'),
+      out('first', undefined, 'it is the first of its fold'),
+      out('accumulate_in'),
+      out('unsigned_features'),
+      out('zero_point', 17),
+      out('subtract', undefined, 'the zero point counts: not for a stream that passes unchanged'),
+      input('chain_free', undefined, 'a job of the chain may begin in this cycle'),
+      out('swap'),
+      out('preload', undefined, 'start values of the first fold come in from this cycle on'),
+      out('preload_two', undefined, 'and behind them those of the second'),
+      out('stream_start'),
+      out('offer', undefined, 'a streamed vector is complete with this cycle'),
+      input('offer_free'),
+      input('stream_end', undefined, 'the last vector of a stream was taken'),
+      out('fold_columns', columnCount, 'of the fold handed over: its filters'),
+      out('fold_fill', undefined, 'start values come in behind it'),
+      out('fold_last_block', undefined, 'it is the last of its pixels'),
+      out('fold_last_pixels', undefined, 'they are the last of their group'),
+      out('fold_last_group'),
+      out('fold_first', undefined, 'first of the tile'),
+      out('fold_lanes', laneCount, 'its pixels; for a vector offered likewise'),
+      out('tile', computeWord, 'the command in progress'),
+      out('post', postWord, 'its post-processing'),
+    ],
+    body: [
+      ...verilogLines(`
+      wire is_post = command_valid & (command[3:0] == 4'd${formats.postProcess.opcode});
+      wire is_compute = command_valid & (command[3:0] == 4'd${formats.compute.opcode});
+      wire waits_load = command${fieldSlice('compute', 'waitLoad')};
+      wire waits_store = command${fieldSlice('compute', 'waitStore')};
+
+      reg ${range(computeWord)} tile_q;
+      reg ${range(postWord)} post_q;
+      assign tile = tile_q;
+      assign post = post_q;
+      `),
+      ...fieldWires(
+        'compute',
+        'tile_q',
+        [
+          'signalLoad',
+          'stream',
+          'accumulateIn',
+          'unsigned',
+          'zeroPoint',
+          'repeatRows',
+          'repeatColumns',
+          'featureAddress',
+          'rowPitch',
+          'planePitch',
+          'rows',
+          'columns',
+          'groups',
+          'channels',
+          'filters',
+          'kernelRows',
+          'kernelColumns',
+          'strideRows',
+          'strideColumns',
+          'dilationRows',
+          'dilationColumns',
+          'padTop',
+          'padLeft',
+          'outRows',
+          'outColumns',
+          'weightAddress',
+        ],
+        'tile_',
+      ),
+      ...verilogLines(`
+      assign accumulate_in = tile_accumulate_in;
+      assign unsigned_features = tile_unsigned;
+      assign zero_point = tile_zero_point;
+      assign subtract = ~tile_stream | post_q${fieldSlice('postProcess', 'requantise')};
+
+      // Tokens: counted here, and good in the cycle in which they arrive.
+      reg ${range(tokenBits)} load_tokens, store_tokens;
+      wire has_load = from_load | (load_tokens != ${literal(tokenBits, 0)});
+      wire has_store = from_store | (store_tokens != ${literal(tokenBits, 0)});
+
+      // One of these is set while a tile is in progress.
+      reg starting, preloading, running;
+      reg all_issued;
+
+      // The finished fold that waits for the chain.
+      reg pending, pending_tile_end;
+      assign swap = pending & chain_free;
+      wire tile_end = (swap & pending_tile_end) | stream_end;
+      assign to_load = tile_end & tile_signal_load;
+
+      wire idle = ~(starting | preloading | running) | tile_end;
+      wire accept = idle & is_compute & (~waits_load | has_load) & (~waits_store | has_store);
+      assign command_take = accept | (idle & is_post);
+      wire takes_load = accept & waits_load;
+      wire takes_store = accept & waits_store;
+
+      always @(posedge clk) begin
+        if (accept) tile_q <= command${range(computeWord)};
+        if (idle & is_post) post_q <= command${range(postWord)};
+        if (rst) begin
+          load_tokens <= ${literal(tokenBits, 0)};
+          store_tokens <= ${literal(tokenBits, 0)};
+        end else begin
+          load_tokens <= load_tokens + {${tokenBits - 1}'d0, from_load} - {${tokenBits - 1}'d0, takes_load};
+          store_tokens <= store_tokens + {${tokenBits - 1}'d0, from_store} - {${tokenBits - 1}'d0, takes_store};
+        end
+      end
+
+      // Start: the first cycle behind acceptance sets the counters up; steps begin after ${startCycles}.
+      reg setup;
+      reg ${range(start)} start_left;
+      wire ready = starting & (start_left == ${literal(start, 0)});
+      wire go = ready & (chain_free | ~(tile_stream | tile_accumulate_in));
+      assign stream_start = go & tile_stream;
+      assign preload = go & tile_accumulate_in & ~tile_stream;
+      reg ${range(columnCount)} preload_left;
+      wire preloaded = preloading & (preload_left == ${literal(columnCount, 0)});
+      wire begins = (go & ~preload) | preloaded;
+      wire on = (running | begins) & ~all_issued;
+      wire may_step = on & ~tile_stream & (~pending | swap);
+      wire may_stream = on & tile_stream & offer_free;
+      assign read = may_step | may_stream;
+      wire fire = read & read_done;
+      assign step = fire & ~tile_stream;
+      assign offer = fire & tile_stream;
+
+      wire steps_end;
+      wire maps_end;
+      wire fold_end = step & steps_end;
+      wire pixels_end = (fold_end & last_block) | (offer & maps_end);
+      wire group_end = pixels_end & at_end;
+      wire issued = group_end & last_group;
+
+      always @(posedge clk) begin
+        setup <= accept & ~rst;
+        if (accept) start_left <= ${literal(start, startCycles - 1)};
+        else if (starting & ~ready) start_left <= start_left - ${literal(start, 1)};
+        if (preload) preload_left <= ${literal(columnCount, columns - 1)};
+        else if (preloading & ~preloaded) preload_left <= preload_left - ${literal(columnCount, 1)};
+        if (rst) begin
+          starting <= 1'b0;
+          preloading <= 1'b0;
+          running <= 1'b0;
+          pending <= 1'b0;
+        end else begin
+          if (accept) starting <= 1'b1;
+          else if (go) starting <= 1'b0;
+          if (preload) preloading <= 1'b1;
+          else if (preloaded) preloading <= 1'b0;
+          if (tile_end) running <= 1'b0;
+          else if (begins) running <= 1'b1;
+          if (fold_end) pending <= 1'b1;
+          else if (swap) pending <= 1'b0;
+        end
+        if (setup) all_issued <= 1'b0;
+        else if (issued) all_issued <= 1'b1;
+      end
+
+      // Lanes.
+      wire ${range(lanes * P)} lane_rows, lane_columns;
+      wire ${range(lanes * address)} lane_addresses;
+      wire ${range(lanes)} lane_valid;
+      wire ${range(laneCount)} lane_count;
+      wire at_end, next_at_end;
+      wire ${range(address)} row_pitch = ${inValues('tile_row_pitch', 20, address, shift)};
+      wire ${range(address)} plane_pitch = ${inValues('tile_plane_pitch', 24, address, shift)};
+      wire ${range(P)} first_row = -{tile_pad_top[16], tile_pad_top};
+      wire ${range(P)} first_column = -{tile_pad_left[16], tile_pad_left};
+      wire ${range(P + address)} first_row_product = {{${address}{first_row[${P - 1}]}}, first_row} * {${P}'d0, row_pitch};
+      wire ${range(8 + address)} row_stride_product = {${address}'d0, tile_stride_rows} * {8'd0, row_pitch};
+      wire ${range(8 + address)} row_dilation_product = {${address}'d0, tile_dilation_rows} * {8'd0, row_pitch};
+      lane_positions positions (
+        .clk(clk),
+        .advance(setup | pixels_end),
+        .restart(setup | at_end),
+        .out_rows(tile_out_rows),
+        .last_column(tile_out_columns - 16'd1),
+        .last_row_repeat(tile_repeat_rows - 7'd1),
+        .last_column_repeat(tile_repeat_columns - 7'd1),
+        .stride_rows(tile_stride_rows),
+        .stride_columns(tile_stride_columns),
+        .first_row(first_row),
+        .first_column(first_column),
+        .first_row_address(first_row_product${range(address)}),
+        .row_stride(row_stride_product${range(address)}),
+        .rows(lane_rows),
+        .columns(lane_columns),
+        .addresses(lane_addresses),
+        .valid(lane_valid),
+        .lane_count(lane_count),
+        .at_end(at_end),
+        .next_at_end(next_at_end)
+      );
+
+      // Taps and channels: places in the input, relative to a lane's.
+      reg [7:0] tap_rows_left, tap_columns_left;
+      reg [16:0] channels_left;
+      reg ${range(address)} group_base, plane_base, row_base, tap_base;
+      reg [15:0] tap_row, tap_column;
+      wire tap_columns_end = tap_columns_left == 8'd1;
+      wire tap_rows_end = tap_rows_left == 8'd1;
+      wire channels_end = channels_left == 17'd1;
+      assign steps_end = tap_columns_end & tap_rows_end & channels_end;
+      wire ${range(address)} next_plane = plane_base + plane_pitch;
+      wire ${range(address)} next_row = row_base + row_dilation_product${range(address)};
+      wire ${range(address)} fold_base = group_end ? next_plane : group_base;
+
+      // Filters: blocks of a fold, or the maps of a stream.
+      reg [16:0] filters_left;
+      wire last_block = filters_left <= 17'd${columns};
+      assign maps_end = filters_left == 17'd1;
+      reg [16:0] groups_left;
+      wire last_group = tile_stream | (groups_left == 17'd1);
+
+      always @(posedge clk) begin
+        if (setup | (step & tap_columns_end)) begin
+          tap_columns_left <= tile_kernel_columns;
+          tap_column <= 16'd0;
+        end else if (step) begin
+          tap_columns_left <= tap_columns_left - 8'd1;
+          tap_column <= tap_column + {8'd0, tile_dilation_columns};
+        end
+        if (setup | (step & tap_columns_end & tap_rows_end)) begin
+          tap_rows_left <= tile_kernel_rows;
+          tap_row <= 16'd0;
+        end else if (step & tap_columns_end) begin
+          tap_rows_left <= tap_rows_left - 8'd1;
+          tap_row <= tap_row + {8'd0, tile_dilation_rows};
+        end
+        if (setup | fold_end) channels_left <= tile_channels;
+        else if (step & tap_columns_end & tap_rows_end) channels_left <= channels_left - 17'd1;
+
+        if (setup) begin
+          group_base <= ${inValues('tile_feature_address', 24, address, shift)};
+          plane_base <= ${inValues('tile_feature_address', 24, address, shift)};
+          row_base <= ${inValues('tile_feature_address', 24, address, shift)};
+          tap_base <= ${inValues('tile_feature_address', 24, address, shift)};
+        end else if (fold_end) begin
+          group_base <= fold_base;
+          plane_base <= fold_base;
+          row_base <= fold_base;
+          tap_base <= fold_base;
+        end else if (offer) begin
+          plane_base <= maps_end ? group_base : next_plane;
+          tap_base <= maps_end ? group_base : next_plane;
+        end else if (step) begin
+          if (~tap_columns_end) tap_base <= tap_base + ${resized('tile_dilation_columns', 8, address)};
+          else if (~tap_rows_end) begin
+            row_base <= next_row;
+            tap_base <= next_row;
+          end else begin
+            plane_base <= next_plane;
+            row_base <= next_plane;
+            tap_base <= next_plane;
+          end
+        end
+
+        if (setup | pixels_end) filters_left <= tile_filters;
+        else if (fold_end) filters_left <= filters_left - 17'd${columns};
+        else if (offer) filters_left <= filters_left - 17'd1;
+        if (setup) groups_left <= tile_groups;
+        else if (group_end) groups_left <= groups_left - 17'd1;
+      end
+
+      genvar i;
+      generate
+        for (i = 0; i < ${lanes}; i = i + 1) begin : lane
+          wire ${range(P + 1)} row = {lane_rows[(i + 1) * ${P} - 1], lane_rows[i * ${P} +: ${P}]} + {${P - 15}'d0, tap_row};
+          wire ${range(P + 1)} column = {lane_columns[(i + 1) * ${P} - 1], lane_columns[i * ${P} +: ${P}]} + {${P - 15}'d0, tap_column};
+          wire row_inside = ~row[${P}] & (row[${P - 1}:0] < {${P - 16}'d0, tile_rows});
+          wire column_inside = ~column[${P}] & (column[${P - 1}:0] < {${P - 16}'d0, tile_columns});
+          assign wanted[i] = lane_valid[i] & row_inside & column_inside;
+          assign addresses[i * ${address} +: ${address}] = lane_addresses[i * ${address} +: ${address}] + tap_base;
+        end
+      endgenerate
+
+      // Weights: [group][channel][tap][filter]; a step further is \`filters\` further.
+      reg ${range(weightAddress)} group_weights, block_weights, weights;
+      reg ${range(weightAddress)} behind_group;
+      reg first_block;
+      wire ${range(weightAddress)} next_weights = weights + ${resized('tile_filters', 17, weightAddress)};
+      wire ${range(weightAddress)} next_group = first_block ? next_weights : behind_group;
+      wire ${range(weightAddress)} fold_weights = group_end ? next_group : last_block ? group_weights : block_weights + ${literal(weightAddress, columns)};
+      assign weight_address = weights;
+      always @(posedge clk) begin
+        if (setup) begin
+          group_weights <= ${inValues('tile_weight_address', 24, weightAddress, weightShift)};
+          block_weights <= ${inValues('tile_weight_address', 24, weightAddress, weightShift)};
+          weights <= ${inValues('tile_weight_address', 24, weightAddress, weightShift)};
+          first_block <= 1'b1;
+        end else if (fold_end) begin
+          if (group_end) group_weights <= next_group;
+          behind_group <= next_group;
+          block_weights <= fold_weights;
+          weights <= fold_weights;
+          first_block <= last_block;
+        end else if (step) begin
+          weights <= next_weights;
+        end
+      end
+
+      reg at_fold_start;
+      assign first = at_fold_start;
+      always @(posedge clk)
+        if (setup | step) at_fold_start <= setup | fold_end;
+
+      // The fold that is handed over. Start values come in behind it if at least two more folds follow.
+      wire one_block = tile_filters <= 17'd${columns};
+      wire next_is_last =
+        (~last_block & (filters_left <= 17'd${2 * columns}) & at_end & last_group)
+        | (last_block & one_block & next_at_end & (at_end ? groups_left == 17'd2 : last_group));
+      wire tile_last = last_block & at_end & last_group;
+      assign preload_two = ~tile_last;
+      reg ${range(columnCount)} pending_columns;
+      reg ${range(laneCount)} pending_lanes;
+      reg pending_fill, pending_last_block, pending_last_pixels, pending_last_group, pending_first, first_fold;
+      always @(posedge clk) begin
+        if (setup | fold_end) first_fold <= setup;
+        if (fold_end) begin
+          pending_columns <= last_block ? ${resized('filters_left', 17, columnCount)} : ${literal(columnCount, columns)};
+          pending_fill <= tile_accumulate_in & ~tile_last & ~next_is_last;
+          pending_last_block <= last_block;
+          pending_last_pixels <= at_end;
+          pending_last_group <= last_group;
+          pending_first <= first_fold;
+          pending_lanes <= lane_count;
+          pending_tile_end <= tile_last;
+        end
+      end
+      assign fold_columns = pending_columns;
+      assign fold_fill = pending_fill;
+      assign fold_last_block = tile_stream ? maps_end : pending_last_block;
+      assign fold_last_pixels = tile_stream ? at_end : pending_last_pixels;
+      assign fold_last_group = tile_stream | pending_last_group;
+      assign fold_first = pending_first;
+      assign fold_lanes = tile_stream ? lane_count : pending_lanes;
+
+      wire unused = &{first_row_product, row_stride_product, row_dilation_product, tile_row_pitch, tile_plane_pitch,
+        tile_feature_address, tile_weight_address, command};
+      `),
+    ],
+  });
+}

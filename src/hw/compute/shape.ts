@@ -1,0 +1,147 @@
+/** Widths that the Verilog units of the compute side share; all from the machine's literals. */
+import { InputError } from '../../core/diagnostics.ts';
+import { containerBytes } from '../../core/fixed-point.ts';
+import { type FeatureShape, featureShape } from '../buffers/feature-verilog.ts';
+import { type WideBuffer, wideShape } from '../buffers/wide-verilog.ts';
+import type { MachineConfig } from '../machine/config.ts';
+import { accumulatorBytes } from '../pe-array/config.ts';
+import { peArrayLatency } from '../pe-array/verilog.ts';
+import { parameterRecordBytes } from '../requantise/parameters.ts';
+import { lookupTableLatency } from '../requantise/table-verilog.ts';
+import { requantiseLatency } from '../requantise/verilog.ts';
+import { bitsFor } from '../verilog.ts';
+
+/** Cycles from a memory's address to its data. */
+export const memoryLatency = 1;
+
+export interface ComputeShape {
+  readonly rows: number;
+  readonly columns: number;
+  readonly feature: FeatureShape;
+  /** Bits of a value behind the requantiser, as a signed number that holds unsigned ones too. */
+  readonly value: number;
+  /** Bits of a stored value, 8 or 16. */
+  readonly stored: number;
+  /** Bits of a stored weight. */
+  readonly storedWeight: number;
+  readonly weights: WideBuffer;
+  readonly parameters: WideBuffer;
+  readonly output: WideBuffer;
+  /** Absent without a pooling unit. */
+  readonly line: WideBuffer | undefined;
+  /** 32-bit words of a parameter record. */
+  readonly recordWords: number;
+  /** Vectors of R sums the accumulator buffer holds, and bits of their number. */
+  readonly sumVectors: number;
+  readonly sumAddress: number;
+  /** Bits of a column's number, and of a number of columns. */
+  readonly columnCount: number;
+  readonly laneCount: number;
+  /** Pooled columns that one vector can touch. */
+  readonly pooledLanes: number;
+  /** Values that may be written at once. */
+  readonly writeLanes: number;
+  /** Register stages that the configured depths have more than the Verilog needs. */
+  readonly spareStages: number;
+}
+
+/** Throws an `InputError` that names the field where the machine is one the Verilog cannot express. */
+export function computeShape(machine: MachineConfig): ComputeShape {
+  const { peArray, buffers, postProcessing, sequencer } = machine;
+  const { rows, columns } = peArray;
+  const least = (field: string, has: number, needs: number, why: string): void => {
+    if (has < needs) throw new InputError(`${field} is ${has}, expected at least ${needs}: ${why}`);
+  };
+  const arrayDepth = memoryLatency + peArrayLatency;
+  const postDepth = requantiseLatency + lookupTableLatency;
+  least(
+    'peArray.pipelineDepth',
+    peArray.pipelineDepth,
+    arrayDepth,
+    'the Verilog reads a memory, registers operands, and adds',
+  );
+  least(
+    'postProcessing.pipelineDepth',
+    postProcessing.pipelineDepth,
+    postDepth,
+    'the Verilog has three stages of requantising and one of the table',
+  );
+  least(
+    'sequencer.startCycles',
+    sequencer.startCycles,
+    2,
+    'the Verilog decodes a command and places its lanes',
+  );
+  least(
+    'peArray.accumulatorBits',
+    peArray.accumulatorBits,
+    peArray.activationBits + 1,
+    'streamed values pass the requantiser',
+  );
+  const feature = featureShape(machine);
+  const stored = 8 * containerBytes(peArray.activationBits);
+  const storedWeight = 8 * containerBytes(peArray.weightBits);
+  const window = postProcessing.spatialPool?.maximumWindow ?? 1;
+  const pooledLanes = rows + window - 1;
+  const writeLanes = postProcessing.spatialPool === null ? rows : pooledLanes;
+  const sumVectors = Math.max(
+    1,
+    Math.floor(buffers.accumulator.bytes / (rows * accumulatorBytes(peArray.accumulatorBits))),
+  );
+  return {
+    rows,
+    columns,
+    feature,
+    value: peArray.activationBits + 1,
+    stored,
+    storedWeight,
+    weights: {
+      name: 'weight_buffer',
+      holds: 'weights',
+      bits: storedWeight,
+      values: Math.floor((8 * buffers.weight.bytes) / storedWeight),
+      lanes: columns,
+      use: 'load',
+    },
+    parameters: {
+      name: 'parameter_buffer',
+      holds: 'words of parameter records',
+      bits: 32,
+      values: Math.max(1, Math.floor(buffers.parameter.bytes / 4)),
+      lanes: parameterRecordBytes(machine) / 4,
+      use: 'load',
+    },
+    output: {
+      name: 'output_buffer',
+      holds: 'finished values',
+      bits: stored,
+      values: Math.max(1, Math.floor((8 * buffers.output.bytes) / stored)),
+      lanes: writeLanes,
+      use: 'store',
+    },
+    line:
+      postProcessing.spatialPool === null
+        ? undefined
+        : {
+            name: 'line_buffer',
+            holds: 'maxima of open windows',
+            bits: stored,
+            values: Math.max(1, Math.floor((8 * buffers.pool.bytes) / stored)),
+            lanes: pooledLanes,
+            use: 'both',
+          },
+    recordWords: parameterRecordBytes(machine) / 4,
+    sumVectors,
+    sumAddress: bitsFor(sumVectors - 1),
+    columnCount: bitsFor(columns),
+    laneCount: bitsFor(rows),
+    pooledLanes,
+    writeLanes,
+    spareStages: peArray.pipelineDepth - arrayDepth + postProcessing.pipelineDepth - postDepth,
+  };
+}
+
+/** Bits of a value's address in a wide buffer. */
+export function addressBits(buffer: WideBuffer): number {
+  return wideShape(buffer).address;
+}
