@@ -7,8 +7,8 @@
  *   has handed over the last fold of the command before; its first step follows `startCycles` later.
  * - Each element has an accumulator and a shadow. When a fold's last step is done and the shift chain is free, the
  *   two swap, and the chain moves the finished fold out, one column a cycle, while the next fold computes.
- * - With partial sums coming in, a fold's start values are shifted in on the chain's other end, `columns` cycles;
- *   for the first fold of a command this happens before its first step.
+ * - With partial sums coming in, a fold's start values are shifted in on the chain's other end, `columns` cycles, and one
+ *   more behind a fold that leaves; for the first fold of a command this happens before its first step.
  * - A column leaves the chain for post-processing when the stage can take it: every column counts towards the
  *   running maximum of its group, and the last of a group waits until the pooling unit is done with the vector
  *   before. That vector then occupies the pooling unit for its `vectorCycles`.
@@ -226,11 +226,12 @@ export class ComputeUnit implements CommandConsumer {
           now = swap;
           foldsLeft--;
           if (post === undefined) {
-            this.chainFree = swap + (preloads && foldsLeft > 1 ? columns : filters);
+            this.chainFree = swap + filters;
           } else {
             phase = this.drain(swap, filters, post.ratio, phase, pattern.vectorCycles[fold]!);
-            if (preloads && foldsLeft > 1) this.chainFree = Math.max(this.chainFree, swap + columns);
           }
+          // Start values follow one element behind the fold that leaves.
+          if (preloads && foldsLeft > 1) this.chainFree += columns - filters + 1;
         }
       }
     }

@@ -106,7 +106,8 @@ function commandQueueModules(machine: MachineConfig): readonly CountedModule[] {
     body: verilogLines(`
     reg ${range(place)} first, behind;
     reg ${range(count)} held;
-    assign full = held == ${literal(count, depth)};
+    // A place that is given up in this cycle counts.
+    assign full = (held == ${literal(count, depth)}) & ~take;
     assign valid = held != ${literal(count, 0)};
     wire accepts = push & ~full;
     command_memory memory (

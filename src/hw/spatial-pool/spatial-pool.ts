@@ -7,7 +7,7 @@
  * goes to the output buffer instead.
  *
  * Cycle rule: a vector takes, for every row of the map it has pixels of, as many cycles as open pooled rows that row
- * contributes to; at least one in all. (2x2 with stride 2 inside one row: 1. 2x2 with stride 1: 2.)
+ * contributes to, and at least one. (2x2 with stride 2 inside one row: 1. 2x2 with stride 1: 2.)
  */
 import { ceilDiv } from '../../core/integers.ts';
 
@@ -37,8 +37,8 @@ export function poolVectorCycles(
   const firstRow = Math.floor(firstPixel / columns);
   const lastRow = Math.floor((firstPixel + count - 1) / columns);
   let cycles = 0;
-  for (let row = firstRow; row <= lastRow; row++) cycles += pooledRowsOf(row, pooling);
-  return Math.max(1, cycles);
+  for (let row = firstRow; row <= lastRow; row++) cycles += Math.max(1, pooledRowsOf(row, pooling));
+  return cycles;
 }
 
 /**

@@ -1,0 +1,417 @@
+/**
+ * Random tiles: any geometry that fits the machine's buffers, random operands, and tokens that come early or late. A case
+ * is a few tiles behind each other, so that one drains while the next begins.
+ */
+import { assert } from '../../core/diagnostics.ts';
+import { containerBytes } from '../../core/fixed-point.ts';
+import { ceilDiv } from '../../core/integers.ts';
+import { hashSeed } from '../../core/random.ts';
+import type { Command, CommandOf } from '../../hw/isa/formats.ts';
+import { bufferBytes, type MachineConfig } from '../../hw/machine/config.ts';
+import { accumulatorBytes } from '../../hw/pe-array/config.ts';
+import { parameterRecordBytes, usesWideRecords } from '../../hw/requantise/parameters.ts';
+import { lineBufferBytes } from '../../hw/spatial-pool/spatial-pool.ts';
+import { writeParameterRecords } from '../../kernels/records.ts';
+import type { CosimCase, LoadedBuffer } from './case.ts';
+import { Dice } from './dice.ts';
+
+type Tile = CommandOf<'compute'>;
+type Post = CommandOf<'postProcess'>;
+
+/** What the tiles of a case share. */
+interface Numbers {
+  readonly isUnsigned: boolean;
+  readonly low: number;
+  readonly high: number;
+}
+
+/**
+ * A case of about `size` steps of the array for each tile.
+ *
+ * @param machine one that the Verilog can express
+ * @param number which case of the seed
+ */
+export function randomCase(machine: MachineConfig, seed: number, number: number, size = 400): CosimCase {
+  const dice = new Dice(hashSeed(`tile ${number}`, seed));
+  const isUnsigned = dice.chance(0.5);
+  const bits = machine.peArray.activationBits;
+  const low = isUnsigned ? 0 : -(2 ** (bits - 1));
+  const numbers: Numbers = { isUnsigned, low, high: low + 2 ** bits - 1 };
+  const buffers = randomOperands(machine, dice, numbers);
+  const commands: Command[] = [];
+  const most = machine.sequencer.queueDepth;
+  const wanted = dice.between(1, 4);
+  let outputAddress = 0;
+  for (let tiles = 0; tiles < wanted; tiles++) {
+    const next = randomTile(machine, dice, numbers, size);
+    if (commands.length + next.length > most) break;
+    const post = next.find(({ op }) => op === 'postProcess') as Post;
+    const bytes = outputBytes(next);
+    if (outputAddress + bytes > machine.buffers.output.bytes) outputAddress = 0;
+    commands.push(...next.map((command) => (command === post ? { ...post, outputAddress } : command)));
+    outputAddress += bytes;
+  }
+  return {
+    name: `seed ${seed} case ${number}`,
+    machine,
+    commands,
+    buffers,
+    ...randomTimes(dice, commands),
+  };
+}
+
+/** Commands one after the other, sometimes with a pause; tokens early, or late enough to hold things up. */
+function randomTimes(
+  dice: Dice,
+  commands: readonly Command[],
+): Pick<CosimCase, 'arrivals' | 'fromLoad' | 'fromStore'> {
+  const arrivals: number[] = [];
+  const fromLoad: number[] = [];
+  const fromStore: number[] = [];
+  let now = dice.between(0, 3);
+  for (const command of commands) {
+    arrivals.push(now);
+    now += dice.chance(0.7) ? 1 : dice.between(1, 200);
+    if (command.op !== 'compute') continue;
+    for (const [waits, times] of [
+      [command.waitLoad, fromLoad],
+      [command.waitStore, fromStore],
+    ] as const) {
+      if (waits === 1) times.push(dice.chance(0.4) ? dice.between(0, now) : now + dice.between(0, 600));
+    }
+  }
+  return { arrivals, fromLoad: inOrder(fromLoad), fromStore: inOrder(fromStore) };
+}
+
+/** Ascending, and no two in one cycle: a side gives at most one token a cycle. */
+function inOrder(times: number[]): number[] {
+  times.sort((a, b) => a - b);
+  for (let index = 1; index < times.length; index++) {
+    times[index] = Math.max(times[index]!, times[index - 1]! + 1);
+  }
+  return times;
+}
+
+function outputBytes(commands: readonly Command[]): number {
+  const post = commands.find(({ op }) => op === 'postProcess') as Post;
+  const tile = commands.find(({ op }) => op === 'compute') as Tile;
+  const streams = tile.stream === 1 ? tile.filters : tile.groups * tile.filters;
+  return (streams / post.ratio) * post.outRows * post.outColumns * tile.elementBytes;
+}
+
+/** One tile: a stream, a convolution, or a convolution in two or three chunks with partial sums between them. */
+function randomTile(machine: MachineConfig, dice: Dice, numbers: Numbers, size: number): Command[] {
+  for (let attempt = 0; attempt < 10_000; attempt++) {
+    const isStream = dice.chance(0.2);
+    const chunks = !isStream && dice.chance(0.3) ? dice.between(2, 3) : 1;
+    const tile = isStream
+      ? randomStream(machine, dice, numbers)
+      : randomConvolution(machine, dice, numbers, size);
+    const post = randomPost(machine, dice, numbers, tile);
+    if (!fits(machine, tile, post, chunks)) continue;
+    const parts: Tile[] = Array.from({ length: chunks }, (_, chunk) => ({
+      ...tile,
+      accumulateIn: chunk > 0 ? 1 : 0,
+      accumulateOut: chunk < chunks - 1 ? 1 : 0,
+      waitLoad: dice.bit(),
+      waitStore: chunk === 0 ? dice.bit() : 0,
+    }));
+    return [...parts.slice(0, -1), post, parts.at(-1)!];
+  }
+  assert(false, 'no tile fits this machine');
+}
+
+const noTile = {
+  op: 'compute',
+  waitLoad: 0,
+  waitStore: 0,
+  signalLoad: 1,
+  signalStore: 1,
+  stream: 0,
+  accumulateIn: 0,
+  accumulateOut: 0,
+  watch: 1,
+  operands: 0,
+  operandPitch: 0,
+  repeatRows: 1,
+  repeatColumns: 1,
+  groups: 1,
+  kernelRows: 1,
+  kernelColumns: 1,
+  strideRows: 1,
+  strideColumns: 1,
+  dilationRows: 1,
+  dilationColumns: 1,
+  padTop: 0,
+  padLeft: 0,
+  weightAddress: 0,
+  accumulatorAddress: 0,
+} as const;
+
+function formatOf(machine: MachineConfig, dice: Dice, { isUnsigned, low, high }: Numbers) {
+  return {
+    elementBytes: containerBytes(machine.peArray.activationBits),
+    weightBytes: containerBytes(machine.peArray.weightBits),
+    unsigned: isUnsigned ? 1 : 0,
+    zeroPoint: dice.chance(0.3) ? 0 : dice.between(low, high),
+  };
+}
+
+function randomConvolution(machine: MachineConfig, dice: Dice, numbers: Numbers, size: number): Tile {
+  const format = formatOf(machine, dice, numbers);
+  const kernelRows = dice.between(1, 3);
+  const kernelColumns = dice.between(1, 3);
+  const strideRows = dice.between(1, 2);
+  const strideColumns = dice.chance(0.7) ? 1 : dice.between(2, 3);
+  const dilationRows = dice.chance(0.8) ? 1 : 2;
+  const dilationColumns = dice.chance(0.8) ? 1 : 2;
+  const outRows = dice.between(1, 9);
+  const outColumns = dice.chance(0.5) ? dice.between(1, 12) : dice.between(4, 40);
+  const padTop = dice.between(0, kernelRows - 1);
+  const padLeft = dice.between(0, kernelColumns - 1);
+  // What the taps span, less padding at the end.
+  const rows = Math.max(
+    1,
+    (outRows - 1) * strideRows + (kernelRows - 1) * dilationRows + 1 - padTop - dice.between(0, 1),
+  );
+  const columns = Math.max(
+    1,
+    (outColumns - 1) * strideColumns +
+      (kernelColumns - 1) * dilationColumns +
+      1 -
+      padLeft -
+      dice.between(0, 1),
+  );
+  const channels = Math.max(
+    1,
+    Math.min(dice.between(1, 12), Math.floor(size / (kernelRows * kernelColumns))),
+  );
+  const groups = dice.chance(0.8) ? 1 : dice.between(2, 3);
+  const filters = dice.chance(0.5)
+    ? dice.between(1, 2 * machine.peArray.columns + 2)
+    : machine.peArray.columns;
+  const rowPitch = (columns + dice.between(0, 3)) * format.elementBytes;
+  const planePitch = rows * rowPitch + dice.between(0, 2) * format.elementBytes;
+  return {
+    ...noTile,
+    ...format,
+    featureAddress: dice.between(0, 5) * format.elementBytes,
+    rowPitch,
+    planePitch,
+    rows,
+    columns,
+    groups,
+    channels,
+    filters,
+    kernelRows,
+    kernelColumns,
+    strideRows,
+    strideColumns,
+    dilationRows,
+    dilationColumns,
+    padTop,
+    padLeft,
+    outRows,
+    outColumns,
+    weightAddress: dice.between(0, 7) * format.weightBytes,
+  };
+}
+
+function randomStream(machine: MachineConfig, dice: Dice, numbers: Numbers): Tile {
+  const format = formatOf(machine, dice, numbers);
+  const strides = dice.chance(0.5);
+  const step = dice.between(1, 3);
+  const outRows = dice.between(1, 8);
+  const outColumns = dice.between(1, 30);
+  // A stride reads every second pixel, repetition each pixel twice; never both in one direction.
+  const strideRows = strides ? step : 1;
+  const strideColumns = strides ? dice.between(1, 2) : 1;
+  const repeatRows = strides ? 1 : step;
+  const repeatColumns = strides ? 1 : dice.between(1, 2);
+  const rows = Math.floor(((outRows - 1) * strideRows) / repeatRows) + 1;
+  const columns = Math.floor(((outColumns - 1) * strideColumns) / repeatColumns) + 1;
+  const rowPitch = (columns + dice.between(0, 3)) * format.elementBytes;
+  return {
+    ...noTile,
+    ...format,
+    stream: 1,
+    featureAddress: dice.between(0, 5) * format.elementBytes,
+    rowPitch,
+    planePitch: rows * rowPitch,
+    rows,
+    columns,
+    channels: 1,
+    filters: dice.between(1, 12),
+    strideRows,
+    strideColumns,
+    repeatRows,
+    repeatColumns,
+    outRows,
+    outColumns,
+  };
+}
+
+function randomPost(machine: MachineConfig, dice: Dice, numbers: Numbers, tile: Tile): Post {
+  const { requantise, crossChannelPool, spatialPool } = machine.postProcessing;
+  const { low, high } = numbers;
+  const passes = tile.stream === 1 && dice.chance(0.4);
+  const bounds = [dice.between(low, high), dice.between(low, high)].sort((a, b) => a - b);
+  const narrow = dice.chance(0.3);
+  const ratios = [1, 2, 3, 4, 6].filter(
+    (ratio) => tile.filters % ratio === 0 && ratio <= (crossChannelPool?.maximumRatio ?? 1),
+  );
+  const pools = spatialPool !== null && dice.chance(0.5);
+  const pooling = pools ? randomPooling(spatialPool.maximumWindow, dice, tile) : noPooling;
+  return {
+    op: 'postProcess',
+    requantise: passes ? 0 : 1,
+    parameterAddress: dice.between(0, 2) * parameterRecordBytes(machine),
+    low: narrow ? bounds[0]! : low,
+    high: narrow ? bounds[1]! : high,
+    zeroPoint: dice.between(low, high),
+    lookup: !passes && requantise.lookupTable !== null && !narrow && dice.chance(0.4) ? 1 : 0,
+    unsigned: numbers.isUnsigned ? 1 : 0,
+    ratio: dice.pick(ratios),
+    mean: 0,
+    countPadding: 0,
+    outRows: tile.outRows,
+    outColumns: tile.outColumns,
+    ...pooling,
+    outputAddress: 0,
+  };
+}
+
+const noPooling = {
+  poolKind: 0,
+  windowRows: 0,
+  windowColumns: 0,
+  strideRows: 0,
+  strideColumns: 0,
+  padTop: 0,
+  padLeft: 0,
+} as const;
+
+function randomPooling(maximumWindow: number, dice: Dice, tile: Tile) {
+  const axis = (size: number) => {
+    const window = dice.between(1, Math.min(maximumWindow, size + 1));
+    const stride = dice.between(1, Math.min(4, window + 1));
+    const pad = dice.between(0, Math.min(window - 1, 3));
+    // Every window has a pixel.
+    const most = Math.max(1, Math.floor((size - 1 + pad) / stride) + 1);
+    const whole = Math.max(1, Math.floor((size + pad - window) / stride) + 1);
+    return { window, stride, pad, out: dice.chance(0.5) ? Math.min(whole, most) : dice.between(1, most) };
+  };
+  const rows = axis(tile.outRows);
+  const columns = axis(tile.outColumns);
+  return {
+    poolKind: 1,
+    windowRows: rows.window,
+    windowColumns: columns.window,
+    strideRows: rows.stride,
+    strideColumns: columns.stride,
+    padTop: rows.pad,
+    padLeft: columns.pad,
+    outRows: rows.out,
+    outColumns: columns.out,
+  } as const;
+}
+
+/** Whether the tile's operands, sums and results fit the buffers. */
+function fits(machine: MachineConfig, tile: Tile, post: Post, chunks: number): boolean {
+  const { buffers, peArray } = machine;
+  const features =
+    tile.featureAddress + (tile.stream === 1 ? tile.filters : tile.groups * tile.channels) * tile.planePitch;
+  if (features > buffers.feature.bytes) return false;
+  const taps = tile.kernelRows * tile.kernelColumns;
+  const weights = tile.groups * tile.channels * taps * tile.filters * tile.weightBytes;
+  if (tile.stream === 0 && tile.weightAddress + weights > buffers.weight.bytes) return false;
+  const filters = tile.groups * tile.filters;
+  if (post.parameterAddress + filters * parameterRecordBytes(machine) > buffers.parameter.bytes) return false;
+  if (chunks > 1) {
+    const vectors = ceilDiv(tile.outRows * tile.outColumns, peArray.rows) * filters;
+    const vectorBytes = peArray.rows * accumulatorBytes(peArray.accumulatorBits);
+    if (vectors * vectorBytes > buffers.accumulator.bytes) return false;
+  }
+  const maps = filters / post.ratio;
+  if (maps * post.outRows * post.outColumns * tile.elementBytes > buffers.output.bytes) return false;
+  if (post.poolKind === 0) return true;
+  const line = lineBufferBytes(
+    'maximum',
+    post.windowRows,
+    post.strideRows,
+    post.outColumns,
+    maps,
+    tile.elementBytes,
+  );
+  return line <= buffers.pool.bytes;
+}
+
+/** Buffers full of values of the machine's formats. */
+function randomOperands(
+  machine: MachineConfig,
+  dice: Dice,
+  { low, high }: Numbers,
+): Record<LoadedBuffer, Uint8Array> {
+  const { peArray } = machine;
+  const valuesOf = (bytes: number, size: number, draw: () => number): Uint8Array => {
+    const data = new Uint8Array(bytes);
+    for (let at = 0; at + size <= bytes; at += size) {
+      const value = draw();
+      for (let byte = 0; byte < size; byte++) data[at + byte] = value >> (8 * byte);
+    }
+    return data;
+  };
+  const feature = containerBytes(peArray.activationBits);
+  const weight = containerBytes(peArray.weightBits);
+  const top = 2 ** (peArray.weightBits - 1);
+  const drawWeight = peArray.weightBits === 1 ? () => dice.pick([-1, 1]) : () => dice.between(-top, top - 1);
+  const parameter = new Uint8Array(bufferBytes(machine, 'parameter'));
+  const size = parameterRecordBytes(machine);
+  const records = Math.floor(parameter.length / size);
+  writeParameterRecords(
+    new DataView(parameter.buffer),
+    0,
+    Array.from({ length: records }, () => randomRecord(machine, dice)),
+    usesWideRecords(machine),
+  );
+  return {
+    feature: valuesOf(bufferBytes(machine, 'feature'), feature, () => dice.between(low, high)),
+    weight: valuesOf(bufferBytes(machine, 'weight'), weight, drawWeight),
+    parameter,
+    table: valuesOf(bufferBytes(machine, 'table'), feature, () => dice.between(low, high)),
+  };
+}
+
+/** A record whose results spread over the values' range: the shift follows the size of usual sums. */
+function randomRecord(machine: MachineConfig, dice: Dice) {
+  const { peArray, postProcessing } = machine;
+  const { form, multiplierBits } = postProcessing.requantise;
+  const half = 2 ** (peArray.accumulatorBits - 2);
+  // A streamed value plus its bias stays inside the accumulator, which the simulator's stream register exceeds.
+  const room = Math.max(
+    0,
+    Math.min(half, 2 ** 30, 2 ** (peArray.accumulatorBits - 1) - 2 ** (peArray.activationBits + 1)),
+  );
+  const usual = 2 ** (peArray.activationBits + peArray.weightBits);
+  const bias = dice.between(-Math.min(room, usual), Math.min(room, usual));
+  const spread = dice.between(0, peArray.weightBits + 3);
+  if (form === 'shift') {
+    const power = dice.between(0, multiplierBits - 1);
+    const unit = Math.max(1, 2 ** power / 256);
+    const steps = 2 ** power / unit;
+    return {
+      bias,
+      positiveMultiplier: 2 ** power,
+      negativeMultiplier: dice.between(0, steps) * unit,
+      shift: Math.min(62, power + spread),
+    };
+  }
+  const most = 2 ** multiplierBits - 1;
+  const positiveMultiplier = dice.between(Math.ceil(most / 2), most);
+  return {
+    bias,
+    positiveMultiplier,
+    negativeMultiplier: dice.chance(0.3) ? positiveMultiplier : dice.between(0, positiveMultiplier),
+    shift: Math.min(62, multiplierBits + spread),
+  };
+}
