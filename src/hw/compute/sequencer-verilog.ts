@@ -84,7 +84,7 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       input('read_done'),
       out('weight_address', weightAddress),
       out('step', undefined, 'the array takes a step'),
-      out('first', undefined, 'it is the first of its fold'),
+      out('first', undefined, 'a fold begins'),
       out('accumulate_in'),
       out('unsigned_features'),
       out('zero_point', 17),
@@ -384,10 +384,13 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
         end
       end
 
+      // A fold begins in the first cycle of its first read, which may be one of several: the start values
+      // are in the shadows in this cycle only.
       reg at_fold_start;
-      assign first = at_fold_start;
+      assign first = at_fold_start & may_step;
       always @(posedge clk)
-        if (setup | step) at_fold_start <= setup | fold_end;
+        if (setup | fold_end) at_fold_start <= 1'b1;
+        else if (may_step) at_fold_start <= 1'b0;
 
       // The fold that is handed over. Start values come in behind it if at least two more folds follow.
       wire one_block = tile_filters <= 17'd${columns};

@@ -428,7 +428,7 @@ function poolBody(machine: MachineConfig, shape: ComputeShape): string[] {
     assign stride = now_stride_columns;
     assign distance = cur_distance;
     wire [15:0] columns_left = set_out_columns - cur_first_column;
-    assign windows = (columns_left > 16'd${pooledLanes}) ? ${literal(bitsFor(pooledLanes), pooledLanes)} : columns_left${range(bitsFor(pooledLanes))};
+    assign windows = (cur_first_column >= set_out_columns) ? ${literal(bitsFor(pooledLanes), 0)} : (columns_left > 16'd${pooledLanes}) ? ${literal(bitsFor(pooledLanes), pooledLanes)} : columns_left${range(bitsFor(pooledLanes))};
     assign left_edge = cur_column == 16'd0;
     assign right_edge = row_end;
     assign first_row = (cur_row == 16'd0) | ((this_row == cur_newest) & (cur_newest_left == stride_rows_1));
