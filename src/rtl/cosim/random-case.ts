@@ -252,11 +252,14 @@ function randomStream(machine: MachineConfig, dice: Dice, numbers: Numbers): Til
 }
 
 function randomPost(machine: MachineConfig, dice: Dice, numbers: Numbers, tile: Tile): Post {
-  const { requantise, crossChannelPool, spatialPool } = machine.postProcessing;
+  const { crossChannelPool, spatialPool } = machine.postProcessing;
   const { low, high } = numbers;
   const passes = tile.stream === 1 && dice.chance(0.4);
   const bounds = [dice.between(low, high), dice.between(low, high)].sort((a, b) => a - b);
   const narrow = dice.chance(0.3);
+  // The table has an entry for every value that can reach it.
+  const entries = bufferBytes(machine, 'table') / containerBytes(machine.peArray.activationBits);
+  const looksUp = !passes && !narrow && entries >= high - low + 1 && dice.chance(0.4);
   const ratios = [1, 2, 3, 4, 6].filter(
     (ratio) => tile.filters % ratio === 0 && ratio <= (crossChannelPool?.maximumRatio ?? 1),
   );
@@ -269,7 +272,7 @@ function randomPost(machine: MachineConfig, dice: Dice, numbers: Numbers, tile: 
     low: narrow ? bounds[0]! : low,
     high: narrow ? bounds[1]! : high,
     zeroPoint: dice.between(low, high),
-    lookup: !passes && requantise.lookupTable !== null && !narrow && dice.chance(0.4) ? 1 : 0,
+    lookup: looksUp ? 1 : 0,
     unsigned: numbers.isUnsigned ? 1 : 0,
     ratio: dice.pick(ratios),
     mean: 0,
