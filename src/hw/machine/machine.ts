@@ -4,6 +4,7 @@
 import { assert } from '../../core/diagnostics.ts';
 import { Engine } from '../../sim/engine.ts';
 import type { Observer } from '../../sim/trace.ts';
+import { beatsOf } from '../buffers/beats.ts';
 import { emptySramStatistics, type SramStatistics } from '../buffers/buffers.ts';
 import { ComputeUnit } from '../compute/compute.ts';
 import { type ArrayCycles, emptyArrayCycles } from '../compute/statistics.ts';
@@ -75,14 +76,14 @@ export function runMachine(
   let stepStart = 0;
 
   const sink: TransferSink = {
-    count(command, bytes, pieces) {
+    count(command, bytes, beats) {
       const buffer = sram[bufferNames[command.buffer]!];
       if (command.op === 'load') {
         traffic.readBytes += bytes;
-        buffer.writes += pieces;
+        buffer.writes += beats;
       } else {
         traffic.writeBytes += bytes;
-        buffer.reads += pieces;
+        buffer.reads += beats;
       }
       buffer.bytes += bytes;
       traffic.byKind[trafficKinds[command.kind]!] += bytes;
@@ -97,6 +98,7 @@ export function runMachine(
   const storeToCompute = new Tokens();
   const wakeSequencer = () => sequencer.wake();
   const { queueDepth } = config.sequencer;
+  const beats = beatsOf(config);
 
   // The machine's map: a unit a line.
   const dram = makeDram(engine, config, observer);
@@ -106,6 +108,7 @@ export function runMachine(
     dram,
     config.dma,
     queueDepth,
+    beats,
     program,
     computeToLoad,
     loadToCompute,
@@ -119,6 +122,7 @@ export function runMachine(
     dram,
     config.dma,
     queueDepth,
+    beats,
     program,
     computeToStore,
     storeToCompute,
