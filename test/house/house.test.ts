@@ -15,7 +15,7 @@ const allowed: Record<string, readonly string[]> = {
   quant: ['core', 'graph', 'ops', 'kernels'],
   sim: ['core'],
   hw: ['sim', 'config', 'core', 'kernels'],
-  rtl: ['core', 'hw'],
+  rtl: ['core', 'hw', 'sim', 'kernels'],
   schedule: ['core', 'graph', 'ops', 'hw', 'quant', 'sim', 'kernels'],
   report: ['core', 'graph', 'hw', 'quant', 'schedule', 'sim', 'ops'],
   detect: ['core', 'graph'],

@@ -162,8 +162,9 @@ function sumBufferVerilog(
   { rows, sumVectors, sumAddress }: ComputeShape,
 ): VerilogModule {
   const width = rows * machine.peArray.accumulatorBits;
-  // A narrow array comes back for a sum in the very cycle in which it is written.
-  const isShort = machine.peArray.columns <= 2;
+  // A narrow array comes back for a sum in the very cycle in which it is written; so does a tile that starts at once
+  // behind one of a single fold with one or two filters.
+  const isShort = machine.peArray.columns <= 2 || machine.sequencer.startCycles <= 2;
   return verilogModule({
     name: 'accumulator_buffer',
     about: [
