@@ -352,10 +352,11 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       genvar i;
       generate
         for (i = 0; i < ${lanes}; i = i + 1) begin : lane
-          wire ${range(P + 1)} row = {lane_rows[(i + 1) * ${P} - 1], lane_rows[i * ${P} +: ${P}]} + {${P - 15}'d0, tap_row};
-          wire ${range(P + 1)} column = {lane_columns[(i + 1) * ${P} - 1], lane_columns[i * ${P} +: ${P}]} + {${P - 15}'d0, tap_column};
-          wire row_inside = ~row[${P}] & (row[${P - 1}:0] < {${P - 16}'d0, tile_rows});
-          wire column_inside = ~column[${P}] & (column[${P - 1}:0] < {${P - 16}'d0, tile_columns});
+          // A negative place is a large one.
+          wire ${range(P)} row = lane_rows[i * ${P} +: ${P}] + {${P - 16}'d0, tap_row};
+          wire ${range(P)} column = lane_columns[i * ${P} +: ${P}] + {${P - 16}'d0, tap_column};
+          wire row_inside = row < {${P - 16}'d0, tile_rows};
+          wire column_inside = column < {${P - 16}'d0, tile_columns};
           assign wanted[i] = lane_valid[i] & row_inside & column_inside;
           assign addresses[i * ${address} +: ${address}] = lane_addresses[i * ${address} +: ${address}] + tap_base;
         end

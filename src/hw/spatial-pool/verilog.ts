@@ -31,6 +31,8 @@ export function spatialPoolVerilog({ lanes, window, value, stored }: SpatialPool
   const pad = (name: string, width: number): string => `{${placeBits - width}'d0, ${name}}`;
   const levels = bitsFor(window);
   const shiftBits = bitsFor(ends - 1);
+  // Bits of a stored value that mean something.
+  const kept = Math.min(value, stored);
   const lowest = `{1'b1, ${literal(value - 1, 0)}}`;
   const slice = (name: string, index: number, width = value): string =>
     `${name}[${(index + 1) * width - 1}:${index * width}]`;
@@ -116,8 +118,8 @@ export function spatialPoolVerilog({ lanes, window, value, stored }: SpatialPool
       `wire begins_${m} = left_edge | (${name} + ${literal(placeBits, 1)} >= width);`,
       `wire ends_${m} = right_edge | (${name} < length);`,
       `wire touched_${m} = valid & (${name} + ${literal(placeBits, 1)} < length + width) & (${literal(bitsFor(ends), m)} < windows);`,
-      `wire ${range(stored)} kept_${m} = ${slice('line', m, stored)};`,
-      `wire ${range(value)} old_${m} = ${extended(`kept_${m}`, stored, value)};`,
+      `wire ${range(kept)} kept_${m} = line[${m * stored + kept - 1}:${m * stored}];`,
+      `wire ${range(value)} old_${m} = ${extended(`kept_${m}`, kept, value)};`,
       `wire ${range(value)} merged_${m} = (first_row & begins_${m}) ? ${slice('row', m)} : ${larger(slice('row', m), `old_${m}`)};`,
       `assign out[${(m + 1) * value - 1}:${m * value}] = merged_${m};`,
       `assign leaves[${m}] = touched_${m} & last_row & ends_${m};`,
@@ -127,6 +129,7 @@ export function spatialPoolVerilog({ lanes, window, value, stored }: SpatialPool
   const spare: string[] = [];
   if (windowBits > levels) spare.push(`window[${windowBits - 1}:${levels}]`);
   if (value < stored) spare.push('line');
+  if (ends === 1) spare.push('stride');
 
   const input = (name: string, width?: number, meaning?: string): Port => ({
     direction: 'input',

@@ -410,7 +410,10 @@ function randomRecord(machine: MachineConfig, dice: Dice) {
     };
   }
   const most = 2 ** multiplierBits - 1;
-  const positiveMultiplier = dice.between(Math.ceil(most / 2), most);
+  const positiveMultiplier = dice.chance(0.3)
+    ? // Ties need a power of two.
+      2 ** (multiplierBits - 1)
+    : dice.between(Math.ceil(most / 2), most);
   return {
     bias,
     positiveMultiplier,
