@@ -52,6 +52,8 @@ export interface MachineRun {
   readonly observer?: Observer | undefined;
   /** Called at every barrier, with the number of the step that ended. */
   readonly onStep?: ((step: number) => void) | undefined;
+  /** Another memory than the machine's. */
+  readonly makeDram?: ((engine: Engine) => Dram) | undefined;
 }
 
 export function emptyTraffic(): DramTraffic {
@@ -67,7 +69,7 @@ export function emptyTraffic(): DramTraffic {
 export function runMachine(
   config: MachineConfig,
   program: readonly Command[],
-  { data, observer, onStep }: MachineRun = {},
+  { data, observer, onStep, makeDram }: MachineRun = {},
 ): MachineResult {
   const engine = new Engine();
   let sram = emptySramStatistics();
@@ -101,7 +103,7 @@ export function runMachine(
   const beats = beatsOf(config);
 
   // The machine's map: a unit a line.
-  const dram = makeDram(engine, config, observer);
+  const dram = makeDram?.(engine) ?? dramOf(engine, config, observer);
   const load = new DmaEngine(
     'load',
     engine,
@@ -167,7 +169,12 @@ export function runMachine(
   return { cycles: stepStart, steps, events: engine.handled };
 }
 
-function makeDram(engine: Engine, { dram, clockMHz }: MachineConfig, observer: Observer | undefined): Dram {
+/** The memory that a machine's configuration names. */
+export function dramOf(
+  engine: Engine,
+  { dram, clockMHz }: MachineConfig,
+  observer?: Observer | undefined,
+): Dram {
   return dram.kind === 'ideal'
     ? new IdealDram(engine, dram, clockMHz)
     : new Sdram(engine, dram, clockMHz, observer);

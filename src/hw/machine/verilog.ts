@@ -25,6 +25,14 @@ import type { MachineConfig } from './config.ts';
 /** Name of the top module. */
 export const acceleratorModule = 'accelerator';
 
+/** Bits of the port `tokens`, from 0 on. */
+export const tokenNames = [
+  'load_to_compute',
+  'compute_to_load',
+  'compute_to_store',
+  'store_to_compute',
+] as const;
+
 /** Every module of the machine, the top one first. Throws an `InputError` for a machine that the Verilog cannot express. */
 export function acceleratorModules(machine: MachineConfig): readonly CountedModule[] {
   return [
@@ -65,6 +73,13 @@ function acceleratorVerilog(machine: MachineConfig, shape: DmaShape): VerilogMod
       },
       { direction: 'output', name: 'command_ready' },
       { direction: 'output', name: 'barrier_passed', meaning: 'a step is over' },
+      {
+        direction: 'output',
+        name: 'tokens',
+        width: tokenNames.length,
+        meaning:
+          'given in this cycle, for counters: from bit 0 on as in the concatenation below, right to left',
+      },
       ...readPorts(shape),
       ...writePorts(shape),
     ],
@@ -83,8 +98,9 @@ function acceleratorVerilog(machine: MachineConfig, shape: DmaShape): VerilogMod
       );
 
       // Tokens between the queues.
-      wire load_to_compute, compute_to_load, compute_to_store, store_to_compute;
+      wire ${tokenNames.join(', ')};
       `),
+      `assign tokens = {${tokenNames.toReversed().join(', ')}};`,
       ...fills.map(({ name, width }: Port) => `wire ${range(width!)} ${name};`),
       ...verilogLines(`
       load_dma load (
