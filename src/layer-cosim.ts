@@ -1,5 +1,5 @@
 /**
- * Whole layers for co-simulation: small graphs, quantised without calibration, scheduled for a machine, and their DRAM image.
+ * Co-simulation of whole layers: small graphs, quantised without calibration, scheduled for a machine, and their DRAM image.
  * The same program then runs on the simulator and on the machine's Verilog (rtl/cosim/program-*.ts).
  */
 import { assert, InputError } from './core/diagnostics.ts';
@@ -7,9 +7,18 @@ import { containerBytes, formatRange } from './core/fixed-point.ts';
 import { product } from './core/integers.ts';
 import { hashSeed, randomStream } from './core/random.ts';
 import { buildGraph, type NodeDescription } from './graph/build.ts';
-import type { Graph, Shape } from './graph/graph.ts';
+import type { AnyOp, Graph, Shape } from './graph/graph.ts';
 import type { MachineConfig } from './hw/machine/config.ts';
-import { findOperator } from './ops/index.ts';
+import type { VerilogModule } from './hw/verilog.ts';
+import { clippedRelu } from './ops/clipped-relu/clipped-relu.ts';
+import { convolution } from './ops/convolution/convolution.ts';
+import { crossChannelPool } from './ops/cross-channel-pool/cross-channel-pool.ts';
+import { leakyRelu } from './ops/leaky-relu/leaky-relu.ts';
+import { maxPool } from './ops/max-pool/max-pool.ts';
+import { relu } from './ops/relu/relu.ts';
+import { sigmoid } from './ops/sigmoid/sigmoid.ts';
+import { spaceToDepth } from './ops/space-to-depth/space-to-depth.ts';
+import { upsampleNearest } from './ops/upsample-nearest/upsample-nearest.ts';
 import { numbersOn } from './pipeline.ts';
 import { layerNetwork } from './quant/layers.ts';
 import { quantise } from './quant/quantise.ts';
@@ -17,24 +26,24 @@ import { seededParameters } from './quant/seeded-weights.ts';
 import { makeValues } from './quant/values.ts';
 import { Dice } from './rtl/cosim/dice.ts';
 import type { ProgramCase } from './rtl/cosim/program-case.ts';
+import { compareProgram } from './rtl/cosim/program-compare.ts';
+import { compileAccelerator } from './rtl/cosim/program-compiled.ts';
 import { writeConstants, writeMap } from './schedule/image.ts';
 import { compileProgram } from './schedule/program.ts';
 
 /** An operator and its attributes; each reads what the one before made. */
-export type LayerList = readonly { readonly op: string; readonly attributes?: object }[];
+export type LayerList = readonly { readonly op: AnyOp; readonly attributes?: object }[];
 
 /** A chain of layers as a graph. Throws an `InputError` where they don't fit. */
 export function layerGraph(name: string, shape: Shape, layers: LayerList): Graph {
-  const nodes = layers.map(({ op, attributes = {} }, index): NodeDescription => {
-    const found = findOperator(op);
-    assert(found !== undefined, `no operator ${op}`);
-    return {
-      name: `${op}${index}`,
-      op: found,
+  const nodes = layers.map(
+    ({ op, attributes = {} }, index): NodeDescription => ({
+      name: `${op.name}${index}`,
+      op,
       attributes,
-      inputs: [index === 0 ? 'image' : `${layers[index - 1]!.op}${index - 1}`],
-    };
-  });
+      inputs: [index === 0 ? 'image' : `${layers[index - 1]!.op.name}${index - 1}`],
+    }),
+  );
   const mean = new Array<number>(shape[0]).fill(0);
   return buildGraph({
     name,
@@ -94,6 +103,7 @@ const attempts = 200;
  */
 export function randomLayerCase(machine: MachineConfig, seed: number, number: number): ProgramCase {
   const dice = new Dice(hashSeed(`layer ${number}`, seed));
+  let reason = '';
   for (let attempt = 0; attempt < attempts; attempt++) {
     const shape = [dice.between(1, 12), dice.between(2, 20), dice.between(2, 24)] as const;
     const layers = randomLayers(machine, dice, shape);
@@ -102,27 +112,29 @@ export function randomLayerCase(machine: MachineConfig, seed: number, number: nu
       ? ('own' as const)
       : { seed: dice.between(0, 2 ** 31), longest: dice.pick([2, 8, 40, 200]) };
     try {
-      const name = `seed ${seed} layer ${number} (${layers.map(({ op }) => op).join(', ')})`;
+      const name = `seed ${seed} layer ${number} (${layers.map(({ op }) => op.name).join(', ')})`;
       return layerCase(machine, layerGraph(name, shape, layers), layerSeed, memory);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
+      reason = error.message;
     }
   }
-  throw new InputError(`no small layer fits machine '${machine.name}', expected larger buffers`);
+  throw new InputError(`no small layer can be made for machine '${machine.name}': ${reason}`);
 }
 
 function randomLayers(machine: MachineConfig, dice: Dice, [channels]: Shape): LayerList {
-  const { crossChannelPool, spatialPool, requantise } = machine.postProcessing;
-  const layers: { op: string; attributes?: object }[] = [];
-  if (dice.chance(0.15)) layers.push({ op: 'spaceToDepth', attributes: { block: 2 } });
-  else if (dice.chance(0.1)) layers.push({ op: 'upsampleNearest', attributes: { factor: [1, 2] } });
-  const ratio = crossChannelPool !== null && dice.chance(0.4) ? dice.between(2, crossChannelPool.maximumRatio) : 1;
+  const { crossChannelPool: pooledMaps, spatialPool, requantise } = machine.postProcessing;
+  const layers: { op: AnyOp; attributes?: object }[] = [];
+  if (dice.chance(0.15)) layers.push({ op: spaceToDepth, attributes: { block: 2 } });
+  else if (dice.chance(0.1)) layers.push({ op: upsampleNearest, attributes: { factor: [1, 2] } });
+  const ratio = pooledMaps !== null && dice.chance(0.4) ? dice.between(2, pooledMaps.maximumRatio) : 1;
   const window = Math.min(spatialPool?.maximumWindow ?? 0, dice.between(1, 3));
   for (let count = dice.pick([1, 1, 2]); count > 0; count--) {
-    const filters = ratio * dice.between(1, Math.max(1, Math.floor((2 * machine.peArray.columns + 3) / ratio)));
+    const filters =
+      ratio * dice.between(1, Math.max(1, Math.floor((2 * machine.peArray.columns + 3) / ratio)));
     const grouped = layers.length === 0 && dice.chance(0.15);
     layers.push({
-      op: 'convolution',
+      op: convolution,
       attributes: {
         kernel: dice.pick([1, 3, [1, 3], [3, 2], 5]),
         stride: dice.pick([1, 1, 1, 2]),
@@ -131,17 +143,75 @@ function randomLayers(machine: MachineConfig, dice: Dice, [channels]: Shape): La
         ...(grouped ? { groups: channels, filters: channels * ratio } : { filters }),
       },
     });
-    const activation = dice.pick(['none', 'relu', 'leakyRelu', 'clippedRelu', 'sigmoid'] as const);
-    if (activation === 'sigmoid' ? requantise.lookupTable !== null : activation !== 'none') {
+    const activation = dice.pick([undefined, relu, leakyRelu, clippedRelu, sigmoid]);
+    if (activation !== undefined && (activation !== sigmoid || requantise.lookupTable !== null)) {
       layers.push({ op: activation });
     }
   }
-  if (ratio > 1) layers.push({ op: 'crossChannelPool', attributes: { ratio } });
+  if (ratio > 1) layers.push({ op: crossChannelPool, attributes: { ratio } });
   if (window > 0 && dice.chance(0.5)) {
     layers.push({
-      op: 'maxPool',
+      op: maxPool,
       attributes: { window, stride: dice.between(1, 2), padding: dice.pick(['valid', 'same']) },
     });
   }
   return layers;
+}
+
+/** The layer whose co-simulation the documentation quotes: 3x3 filters, 16 to 32 maps of 52 x 52. */
+export function wholeLayerCase(machine: MachineConfig, seed: number): ProgramCase {
+  const graph = layerGraph(
+    '3x3, 16 to 32 maps of 52 x 52',
+    [16, 52, 52],
+    [{ op: convolution, attributes: { filters: 32, kernel: 3, padding: 'same' } }, { op: leakyRelu }],
+  );
+  return layerCase(machine, graph, seed, 'own');
+}
+
+export interface LayerTotals {
+  readonly layers: number;
+  readonly commands: number;
+  readonly cycles: number;
+  readonly events: number;
+  readonly cycleMismatches: number;
+  readonly bytes: number;
+  readonly byteMismatches: number;
+  readonly firstMismatch: string | undefined;
+}
+
+export interface LayerCosimOptions {
+  readonly seed: number;
+  /** Random small layers. */
+  readonly layers: number;
+  /** Also `wholeLayerCase`. */
+  readonly wholeLayer?: boolean | undefined;
+  /** The machine's Verilog; tests give other. */
+  readonly modules?: readonly VerilogModule[] | undefined;
+  readonly progress?: ((done: number, total: number) => void) | undefined;
+}
+
+/**
+ * Layers through simulator and Verilog, compiled into JavaScript.
+ * @throws InputError where the Verilog cannot express the machine, or no layer fits it
+ */
+export async function coSimulateLayers(
+  machine: MachineConfig,
+  { seed, layers, wholeLayer = false, modules, progress }: LayerCosimOptions,
+): Promise<LayerTotals> {
+  const model = await compileAccelerator(machine, modules);
+  const count = layers + (wholeLayer ? 1 : 0);
+  const total = { commands: 0, cycles: 0, events: 0, cycleMismatches: 0, bytes: 0, byteMismatches: 0 };
+  let firstMismatch: string | undefined;
+  for (let number = 0; number < count; number++) {
+    const programCase =
+      number < layers ? randomLayerCase(machine, seed, number) : wholeLayerCase(machine, seed);
+    const found = await compareProgram(model, programCase);
+    total.commands += programCase.commands.length;
+    for (const name of ['cycles', 'events', 'cycleMismatches', 'bytes', 'byteMismatches'] as const) {
+      total[name] += found[name];
+    }
+    firstMismatch ??= found.firstMismatch;
+    progress?.(number + 1, count);
+  }
+  return { layers: count, ...total, firstMismatch };
 }
