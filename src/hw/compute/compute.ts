@@ -271,6 +271,8 @@ export class ComputeUnit implements CommandConsumer {
     const pixels = tile.outRows * tile.outColumns;
     const begin = this.engine.now;
     let now = Math.max(begin + this.machine.sequencer.startCycles, this.chainFree);
+    // A sum fetches its operands' records first.
+    if (tile.operands > 0) now += tile.operands + 1;
     cycles.fill += now - begin;
     for (let fold = 0; fold < pattern.pixelFolds; fold++) {
       const lanes = Math.min(rows, pixels - fold * rows);

@@ -14,9 +14,9 @@ import { commandBits, fieldSlice, fieldWires } from '../isa/verilog.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import { accumulatorBytes } from '../pe-array/config.ts';
 import { peArrayModules, peArrayWidths } from '../pe-array/verilog.ts';
-import { usesWideRecords } from '../requantise/parameters.ts';
+import { operandMultiplierBits, usesWideRecords } from '../requantise/parameters.ts';
 import { lookupTableModules, tableWordAddressBits } from '../requantise/table-verilog.ts';
-import { requantiseModules, valueBits } from '../requantise/verilog.ts';
+import { requantiseInputBits, requantiseModules, streamedBits, valueBits } from '../requantise/verilog.ts';
 import { spatialPoolVerilog } from '../spatial-pool/verilog.ts';
 import {
   bitsFor,
@@ -35,6 +35,7 @@ import { chainControlVerilog } from './chain-verilog.ts';
 import { lanePositionsVerilog } from './lane-verilog.ts';
 import { tileSequencerVerilog } from './sequencer-verilog.ts';
 import { addressBits, type ComputeShape, computeShape } from './shape.ts';
+import { operandBits, streamSumsVerilog } from './stream-verilog.ts';
 import { writeFields, writeSequencerVerilog } from './write-verilog.ts';
 
 /** Cycles from a vector's take to its values in front of cross-channel pooling, without spare stages. */
@@ -60,6 +61,7 @@ export function computeModules(machine: MachineConfig): readonly CountedModule[]
     ...wideBufferModules(shape.parameters),
     once(sumBufferVerilog(machine, shape)),
     once(featureLanesVerilog(shape)),
+    once(streamSumsVerilog(machine)),
     ...peArrayModules(machine),
     ...requantiseModules(machine),
     ...lookupTableModules(machine),
@@ -241,6 +243,8 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
   const { feature, value, stored, storedWeight, laneCount, columnCount, sumAddress, spareStages } = shape;
   const widths = peArrayWidths(peArray);
   const acc = widths.accumulator;
+  const input = requantiseInputBits(machine);
+  const streamed = streamedBits(machine);
   const word = Math.max(commandBits('compute'), commandBits('postProcess'));
   const post = commandBits('postProcess');
   const tile = commandBits('compute');
@@ -293,7 +297,8 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     wire ${range(rows * feature.address)} addresses;
     wire ${range(addressBits(shape.weights))} weight_address;
     wire [16:0] zero_point;
-    wire chain_free, swap, preload, preload_two, stream_start, offer, offer_free, stream_end;
+    wire chain_free, swap, preload, preload_two, stream_start, offer, offer_free, stream_end, fetch, is_sum, add;
+    wire ${range(operandBits)} operand;
     wire ${range(columnCount)} fold_columns;
     wire ${range(laneCount)} fold_lanes;
     wire fold_fill, fold_last_block, fold_last_pixels, fold_last_group, fold_first;
@@ -304,7 +309,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       .command(head),
       .command_take(head_take),
       .resting(resting),
-      ${connect(['clk', 'rst', 'from_load', 'from_store', 'to_load', 'read', 'wanted', 'addresses', 'read_done', 'weight_address', 'step', 'first', 'accumulate_in', 'unsigned_features', 'zero_point', 'subtract', 'chain_free', 'swap', 'preload', 'preload_two', 'stream_start', 'offer', 'offer_free', 'stream_end', 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post'])}
+      ${connect(['clk', 'rst', 'from_load', 'from_store', 'to_load', 'read', 'wanted', 'addresses', 'read_done', 'weight_address', 'step', 'first', 'accumulate_in', 'unsigned_features', 'zero_point', 'subtract', 'chain_free', 'swap', 'preload', 'preload_two', 'stream_start', 'fetch', 'operand', 'is_sum', 'add', 'offer', 'offer_free', 'stream_end', 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post'])}
     );
 
     // The chain, and what is taken from it or from the stream.
@@ -316,7 +321,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     wire [15:0] tile_out_rows, tile_out_columns;
     wire ${range(sumAddress)} sum_write_address, sum_read_address;
     chain_control chain (
-      ${connect(['clk', 'rst', 'swap', 'preload', 'preload_two', 'stream_start', 'offer', 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post', 'pool_busy', 'chain_free', 'offer_free', 'stream_end', 'shift', 'from_stream', 'vector', 'vector_first', 'vector_last', 'vector_last_map', 'vector_last_pixels', 'vector_last_group', 'vector_lanes', 'record_address', 'tile_first', 'settings', 'tile_out_rows', 'tile_out_columns', 'signal_store', 'sum_write', 'sum_write_address', 'sum_read_address'])}
+      ${connect(['clk', 'rst', 'swap', 'preload', 'preload_two', 'stream_start', 'fetch', 'offer', 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post', 'pool_busy', 'chain_free', 'offer_free', 'stream_end', 'shift', 'from_stream', 'vector', 'vector_first', 'vector_last', 'vector_last_map', 'vector_last_pixels', 'vector_last_group', 'vector_lanes', 'record_address', 'tile_first', 'settings', 'tile_out_rows', 'tile_out_columns', 'signal_store', 'sum_write', 'sum_write_address', 'sum_read_address'])}
     );
 
     // Operands: a cycle behind the sequencer. The zero point and signedness are the tile's, which ends later.
@@ -334,21 +339,25 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       .write_data(feature_write_data)
     );
     reg ${range(rows)} wanted_1;
-    reg step_1, first_1, swap_1, offer_1, preload_1;
+    reg step_1, first_1, swap_1, add_1, offer_1, preload_1;
+    reg ${range(operandBits)} operand_1;
     always @(posedge clk) begin
       wanted_1 <= wanted;
       step_1 <= step & ~rst;
       first_1 <= first;
       swap_1 <= swap & ~rst;
-      offer_1 <= offer & ~rst;
+      add_1 <= add & ~rst;
+      offer_1 <= offer;
+      operand_1 <= operand;
       preload_1 <= accumulate_in;
     end
     wire ${range(rows * value)} features;
+    wire [16:0] operand_zero_point;
     feature_lanes operands (
       .values(feature_values),
       .wanted(wanted_1),
       .unsigned_features(unsigned_features),
-      .zero_point(zero_point),
+      .zero_point(is_sum ? operand_zero_point : zero_point),
       .subtract(subtract),
       .features(features)
     );
@@ -399,28 +408,43 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       .write_data(chain_out)
     );
 
-    // A streamed vector waits here until it is taken.
-    reg ${range(rows * value)} streamed_1, streamed_2;
-    wire ${range(rows * value)} streamed = offer_1 ? features : streamed_1;
-    always @(posedge clk) begin
-      streamed_1 <= streamed;
-      streamed_2 <= streamed_1;
-    end
+    // What streams past the array. The record of an operand is there three cycles behind its \`fetch\`.
+    wire ${range(32 * shape.recordWords)} record;
+    `),
+    ...delayed('fetch', 2),
+    `reg ${range(operandBits)} operand_2;`,
+    'always @(posedge clk) operand_2 <= operand_1;',
+    ...verilogLines(`
+    wire ${range(rows * streamed)} streamed;
+    stream_sums sums_past (
+      .clk(clk),
+      .write(fetch_2),
+      .write_operand(operand_2),
+      .write_zero_point(record[16:0]),
+      .write_multiplier(record[32 +: ${operandMultiplierBits}]),
+      .is_sum(is_sum),
+      .operand(operand_1),
+      .add(add_1),
+      .last(offer_1),
+      .features(features),
+      .zero_point(operand_zero_point),
+      .sums(streamed)
+    );
     `),
     ...delayed('from_stream', 2),
     ...verilogLines(`
-    wire ${range(rows * acc)} sums;
+    wire ${range(rows * input)} sums;
     generate
       for (i = 0; i < ${rows}; i = i + 1) begin : source
-        wire ${range(value)} past = ${lane('streamed_2', value)};
-        assign ${lane('sums', acc)} = from_stream_2 ? ${signExtend('past', value, acc)} : ${lane('chain_out', acc)};
+        wire ${range(streamed)} past = ${lane('streamed', streamed)};
+        wire ${range(acc)} sum = ${lane('chain_out', acc)};
+        assign ${lane('sums', input)} = from_stream_2 ? ${signExtend('past', streamed, input)} : ${signExtend('sum', acc, input)};
       end
     endgenerate
 
     // The vector's parameter record, and its tile's settings.
     reg ${range(addressBits(parameters))} record_address_1;
     always @(posedge clk) record_address_1 <= record_address;
-    wire ${range(32 * shape.recordWords)} record;
     parameter_buffer parameter_memory (
       .clk(clk),
       .read_address(record_address_1),
@@ -453,6 +477,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     requantise scale (
       .clk(clk),
       .values(sums),
+      ${input > acc ? '.streamed(from_stream_2),' : ''}
       .bias(${bias}),
       .positive_multiplier(record[${record.positive + multiplierBits - 1}:${record.positive}]),
       .negative_multiplier(record[${record.negative + multiplierBits - 1}:${record.negative}]),
