@@ -27,7 +27,7 @@ import { makeValues } from './quant/values.ts';
 import { Dice } from './rtl/cosim/dice.ts';
 import type { ProgramCase } from './rtl/cosim/program-case.ts';
 import { compareProgram } from './rtl/cosim/program-compare.ts';
-import { compileAccelerator } from './rtl/cosim/program-compiled.ts';
+import { type ProgramEngine, type ProgramEngineBuilder, programEngines } from './rtl/cosim/program-engine.ts';
 import { writeConstants, writeMap } from './schedule/image.ts';
 import { compileProgram } from './schedule/program.ts';
 
@@ -185,27 +185,42 @@ export interface LayerCosimOptions {
   readonly layers: number;
   /** Also `wholeLayerCase`. */
   readonly wholeLayer?: boolean | undefined;
+  /** What runs the Verilog; default: JavaScript made of its netlist. */
+  readonly build?: ProgramEngineBuilder | undefined;
   /** The machine's Verilog; tests give other. */
   readonly modules?: readonly VerilogModule[] | undefined;
   readonly progress?: ((done: number, total: number) => void) | undefined;
 }
 
 /**
- * Layers through simulator and Verilog, compiled into JavaScript.
- * @throws InputError where the Verilog cannot express the machine, or no layer fits it
+ * Layers through simulator and Verilog.
+ * @throws InputError where the Verilog cannot express the machine, no layer fits it, or the engine is not there
  */
 export async function coSimulateLayers(
   machine: MachineConfig,
-  { seed, layers, wholeLayer = false, modules, progress }: LayerCosimOptions,
+  options: LayerCosimOptions,
 ): Promise<LayerTotals> {
-  const model = await compileAccelerator(machine, modules);
+  const { build = programEngines.javascript, modules } = options;
+  const engine = await build(machine, modules);
+  try {
+    return await compareLayers(engine, machine, options);
+  } finally {
+    engine.close();
+  }
+}
+
+async function compareLayers(
+  engine: ProgramEngine,
+  machine: MachineConfig,
+  { seed, layers, wholeLayer = false, progress }: LayerCosimOptions,
+): Promise<LayerTotals> {
   const count = layers + (wholeLayer ? 1 : 0);
   const total = { commands: 0, cycles: 0, events: 0, cycleMismatches: 0, bytes: 0, byteMismatches: 0 };
   let firstMismatch: string | undefined;
   for (let number = 0; number < count; number++) {
     const programCase =
       number < layers ? randomLayerCase(machine, seed, number) : wholeLayerCase(machine, seed);
-    const found = await compareProgram(model, programCase);
+    const found = await compareProgram(engine, programCase);
     total.commands += programCase.commands.length;
     for (const name of ['cycles', 'events', 'cycleMismatches', 'bytes', 'byteMismatches'] as const) {
       total[name] += found[name];

@@ -7,6 +7,7 @@ import { cosimReport, cosimTable } from '../report/cosim-report.ts';
 import { type CosimTotals, coSimulate } from '../rtl/cosim/co-simulate.ts';
 import { type EngineName, engineNames } from '../rtl/cosim/engine.ts';
 import { engines } from '../rtl/cosim/native-engine.ts';
+import { programEngines } from '../rtl/cosim/program-engine.ts';
 import { randomMachine } from '../rtl/cosim/random-machine.ts';
 import { addCommand, hardwareOption, type Json, jsonOption, seedOption } from './options.ts';
 import type { Output } from './output.ts';
@@ -78,6 +79,7 @@ export function addCosim(program: Command, output: Output): void {
               seed,
               layers,
               wholeLayer,
+              build: programEngines[engine],
               progress: (done, total) => output.progress(`${machine.name}: layers`, done, total),
             })
           : undefined;

@@ -34,9 +34,7 @@ export const cosimReportSchema = z.strictObject({
   byteMismatches: z.int(),
   firstMismatch: z.string().nullable(),
   machines: z.array(countsSchema).describe('The machine of --hw, and those that --machines drew'),
-  layers: layersSchema
-    .nullable()
-    .describe('Of the machine of --hw, by the JavaScript engine; null: none were run'),
+  layers: layersSchema.nullable().describe('Of the machine of --hw; null: none were run'),
 });
 
 export type CosimReport = z.output<typeof cosimReportSchema>;

@@ -1,9 +1,8 @@
 /** A program on both, and what differs. */
 import { assert } from '../../core/diagnostics.ts';
 import { tokenNames } from '../../hw/machine/verilog.ts';
-import type { Model } from '../netlist/model.ts';
 import { lastBarrier, type ProgramCase, type ProgramResult } from './program-case.ts';
-import { runProgramCompiled } from './program-compiled.ts';
+import type { ProgramEngine } from './program-engine.ts';
 import { runProgramSimulator } from './program-simulator.ts';
 
 export interface ProgramDifference {
@@ -23,13 +22,13 @@ export interface ProgramDifference {
 /** Cycles that the Verilog is given beyond what the simulator took. */
 const patience = 10_000;
 
-/**
- * Runs a program on the simulator and on the model, with a memory that answers in the same pattern.
- * @param model of `compileAccelerator`
- */
-export async function compareProgram(model: Model, programCase: ProgramCase): Promise<ProgramDifference> {
+/** Runs a program on the simulator and on the Verilog, with a memory that answers in the same pattern. */
+export async function compareProgram(
+  engine: ProgramEngine,
+  programCase: ProgramCase,
+): Promise<ProgramDifference> {
   const { result, delays } = await runProgramSimulator(programCase);
-  const rtl = runProgramCompiled(model, programCase, delays, lastBarrier(result) + patience);
+  const rtl = engine.run(programCase, result, delays, lastBarrier(result) + patience);
   return programDifference(programCase, result, rtl);
 }
 
