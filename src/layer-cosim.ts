@@ -10,6 +10,7 @@ import { buildGraph, type NodeDescription } from './graph/build.ts';
 import type { AnyOp, Graph, Shape } from './graph/graph.ts';
 import type { MachineConfig } from './hw/machine/config.ts';
 import type { VerilogModule } from './hw/verilog.ts';
+import { add } from './ops/add/add.ts';
 import { clippedRelu } from './ops/clipped-relu/clipped-relu.ts';
 import { convolution } from './ops/convolution/convolution.ts';
 import { crossChannelPool } from './ops/cross-channel-pool/cross-channel-pool.ts';
@@ -31,17 +32,26 @@ import { type ProgramEngine, type ProgramEngineBuilder, programEngines } from '.
 import { writeConstants, writeMap } from './schedule/image.ts';
 import { compileProgram } from './schedule/program.ts';
 
-/** An operator and its attributes; each reads what the one before made. */
-export type LayerList = readonly { readonly op: AnyOp; readonly attributes?: object }[];
+/** An operator and its attributes; it reads what the one before made, and the network's input too if it says so. */
+interface ListedLayer {
+  readonly op: AnyOp;
+  readonly attributes?: object;
+  readonly readsInput?: boolean;
+}
+
+export type LayerList = readonly ListedLayer[];
 
 /** A chain of layers as a graph. Throws an `InputError` where they don't fit. */
 export function layerGraph(name: string, shape: Shape, layers: LayerList): Graph {
   const nodes = layers.map(
-    ({ op, attributes = {} }, index): NodeDescription => ({
+    ({ op, attributes = {}, readsInput = false }, index): NodeDescription => ({
       name: `${op.name}${index}`,
       op,
       attributes,
-      inputs: [index === 0 ? 'image' : `${layers[index - 1]!.op.name}${index - 1}`],
+      inputs: [
+        index === 0 ? 'image' : `${layers[index - 1]!.op.name}${index - 1}`,
+        ...(readsInput ? ['image'] : []),
+      ],
     }),
   );
   const mean = new Array<number>(shape[0]).fill(0);
@@ -124,7 +134,16 @@ export function randomLayerCase(machine: MachineConfig, seed: number, number: nu
 
 function randomLayers(machine: MachineConfig, dice: Dice, [channels]: Shape): LayerList {
   const { crossChannelPool: pooledMaps, spatialPool, requantise } = machine.postProcessing;
-  const layers: { op: AnyOp; attributes?: object }[] = [];
+  const layers: ListedLayer[] = [];
+  if (dice.chance(0.12)) {
+    // A sum of maps, as behind a skipped connection.
+    layers.push(
+      { op: convolution, attributes: { kernel: dice.pick([1, 3]), padding: 'same', filters: channels } },
+      { op: add, readsInput: true },
+    );
+    if (dice.chance(0.5)) layers.push({ op: relu });
+    return layers;
+  }
   if (dice.chance(0.15)) layers.push({ op: spaceToDepth, attributes: { block: 2 } });
   else if (dice.chance(0.1)) layers.push({ op: upsampleNearest, attributes: { factor: [1, 2] } });
   const ratio = pooledMaps !== null && dice.chance(0.4) ? dice.between(2, pooledMaps.maximumRatio) : 1;

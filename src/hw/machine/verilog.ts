@@ -58,8 +58,8 @@ function acceleratorVerilog(machine: MachineConfig, shape: DmaShape): VerilogMod
   return verilogModule({
     name: acceleratorModule,
     about: [
-      `${machine.name.replace(/[^\x20-\x7e]/g, '?')}: the accelerator. It takes a program's commands one by one, and has a read and a write port`,
-      'to a memory that answers each in the order of its transactions.',
+      `The whole accelerator of ${machine.name.replace(/[^\x20-\x7e]/g, '?')}. It takes a program's commands one by one, and has a read and a`,
+      'write port to a memory that answers each in the order of its transactions.',
     ],
     ports: [
       clockPort,
