@@ -2,10 +2,12 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { readMachineFile } from '../import/machine-yaml.ts';
+import { coSimulateLayers } from '../layer-cosim.ts';
 import { cosimReport, cosimTable } from '../report/cosim-report.ts';
 import { type CosimTotals, coSimulate } from '../rtl/cosim/co-simulate.ts';
 import { type EngineName, engineNames } from '../rtl/cosim/engine.ts';
 import { engines } from '../rtl/cosim/native-engine.ts';
+import { programEngines } from '../rtl/cosim/program-engine.ts';
 import { randomMachine } from '../rtl/cosim/random-machine.ts';
 import { addCommand, hardwareOption, type Json, jsonOption, seedOption } from './options.ts';
 import type { Output } from './output.ts';
@@ -14,6 +16,8 @@ interface CosimOptions {
   readonly hw: string;
   readonly tiles: number;
   readonly machines: number;
+  readonly layers: number;
+  readonly wholeLayer?: true;
   readonly engine: EngineName;
   readonly seed: number;
   readonly json?: Json;
@@ -23,6 +27,7 @@ interface CosimOptions {
 const tilesOfRandomMachine = 20;
 const maximumTiles = 1_000_000;
 const maximumMachines = 10_000;
+const maximumLayers = 100_000;
 
 export function addCosim(program: Command, output: Output): void {
   addCommand(program, 'cosim', "a machine's Verilog against the simulator; exit code 1 if they differ")
@@ -39,13 +44,19 @@ export function addCosim(program: Command, output: Output): void {
         .default(0),
     )
     .addOption(
+      new Option('--layers <number>', 'random small layers through the whole machine, DMA included')
+        .argParser(upTo(maximumLayers))
+        .default(8),
+    )
+    .option('--whole-layer', 'also a whole layer: 3x3 filters, 16 to 32 maps of 52 x 52')
+    .addOption(
       new Option('--engine <name>', 'what runs the Verilog; icarus and verilator where they are installed')
         .choices(engineNames)
         .default('javascript'),
     )
     .addOption(seedOption())
     .addOption(jsonOption())
-    .action(async ({ hw, tiles, machines, engine, seed, json }: CosimOptions) => {
+    .action(async ({ hw, tiles, machines, layers, wholeLayer, engine, seed, json }: CosimOptions) => {
       const machine = readMachineFile(hw);
       const runs: (CosimTotals & { machine: string })[] = [];
       const compare = async (which: MachineConfig, wanted: number): Promise<void> => {
@@ -62,11 +73,22 @@ export function addCosim(program: Command, output: Output): void {
       for (let number = 0; number < machines; number++) {
         await compare(randomMachine(seed, number), tilesOfRandomMachine);
       }
+      const layerTotals =
+        layers > 0 || wholeLayer
+          ? await coSimulateLayers(machine, {
+              seed,
+              layers,
+              wholeLayer,
+              build: programEngines[engine],
+              progress: (done, total) => output.progress(`${machine.name}: layers`, done, total),
+            })
+          : undefined;
       const report = cosimReport(
         machine.name,
         runs[0]!.engine,
         seed,
         runs.map(({ engine: _, ...counts }) => counts),
+        layerTotals,
       );
       output.report(report, json, (style) => cosimTable(report, style));
       if (report.cycleMismatches + report.byteMismatches > 0) output.exitCode = 1;

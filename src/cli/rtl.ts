@@ -12,8 +12,11 @@ import {
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { InputError } from '../core/diagnostics.ts';
+import type { MachineConfig } from '../hw/machine/config.ts';
 import { readMachineFile } from '../import/machine-yaml.ts';
 import { systemReason } from '../import/read-file.ts';
+import { randomLayerCase } from '../layer-cosim.ts';
+import type { ProgramCase } from '../rtl/cosim/program-case.ts';
 import { rtlFiles } from '../rtl/emit.ts';
 import { addCommand, hardwareOption } from './options.ts';
 import type { Output } from './output.ts';
@@ -32,11 +35,21 @@ export function addRtl(program: Command, output: Output): void {
     .action(async ({ hw, out, force }: RtlOptions) => {
       const machine = readMachineFile(hw);
       checkFolder(out, force === true);
-      const files = await rtlFiles(machine);
+      const files = await rtlFiles(machine, sampleProgram(machine));
       writeFolder(out, files, force === true);
       const modules = Object.keys(files).filter((name) => name.endsWith('.v')).length;
-      output.print(`${out}: ${modules} modules, a testbench among them; see ${join(out, 'README.md')}\n`);
+      output.print(`${out}: ${modules} modules, testbenches among them; see ${join(out, 'README.md')}\n`);
     });
+}
+
+/** The layer that comes with the testbench; none for a machine whose numbers no network has. */
+function sampleProgram(machine: MachineConfig): ProgramCase | undefined {
+  try {
+    return randomLayerCase(machine, 1, 0);
+  } catch (error) {
+    if (error instanceof InputError) return undefined;
+    throw error;
+  }
 }
 
 /** Before any work: whether the folder may be written. */

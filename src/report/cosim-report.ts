@@ -14,6 +14,16 @@ const countsSchema = z.strictObject({
   byteMismatches: z.int(),
 });
 
+const layersSchema = z.strictObject({
+  layers: z.int().describe('Programs of whole layers, through sequencer, DMA and compute side'),
+  commands: z.int(),
+  cycles: z.int().describe('Up to the last barrier of each program'),
+  events: z.int().describe('Whose cycles were compared: barriers, tokens, memory transactions'),
+  cycleMismatches: z.int(),
+  bytes: z.int().describe('Written to DRAM; all of DRAM was compared'),
+  byteMismatches: z.int(),
+});
+
 export const cosimReportSchema = z.strictObject({
   schemaVersion: z.literal(reportSchemaVersion),
   hardware: z.strictObject({ name: z.string() }),
@@ -24,30 +34,41 @@ export const cosimReportSchema = z.strictObject({
   byteMismatches: z.int(),
   firstMismatch: z.string().nullable(),
   machines: z.array(countsSchema).describe('The machine of --hw, and those that --machines drew'),
+  layers: layersSchema.nullable().describe('Of the machine of --hw; null: none were run'),
 });
 
 export type CosimReport = z.output<typeof cosimReportSchema>;
 type Counts = z.output<typeof countsSchema>;
+type Layers = z.output<typeof layersSchema>;
+interface Found {
+  readonly firstMismatch?: string | undefined;
+}
 
 /** Totals over all machines. */
 export function cosimReport(
   hardware: string,
   engine: string,
   seed: number,
-  machines: readonly (Counts & { readonly firstMismatch?: string | undefined })[],
+  machines: readonly (Counts & Found)[],
+  layers?: (Layers & Found) | undefined,
 ): CosimReport {
-  const total = (name: 'tiles' | 'cycleMismatches' | 'byteMismatches'): number =>
-    machines.reduce((sum, counts) => sum + counts[name], 0);
+  const total = (name: 'cycleMismatches' | 'byteMismatches'): number =>
+    machines.reduce((sum, counts) => sum + counts[name], layers?.[name] ?? 0);
+  const withoutWords = <T extends Found>({ firstMismatch: _, ...counts }: T) => counts;
   return {
     schemaVersion: reportSchemaVersion,
     hardware: { name: hardware },
     engine,
     seed,
-    tiles: total('tiles'),
+    tiles: machines.reduce((sum, { tiles }) => sum + tiles, 0),
     cycleMismatches: total('cycleMismatches'),
     byteMismatches: total('byteMismatches'),
-    firstMismatch: machines.find(({ firstMismatch }) => firstMismatch !== undefined)?.firstMismatch ?? null,
-    machines: machines.map(({ firstMismatch: _, ...counts }) => counts),
+    firstMismatch:
+      [...machines, ...(layers === undefined ? [] : [layers])].find(
+        ({ firstMismatch }) => firstMismatch !== undefined,
+      )?.firstMismatch ?? null,
+    machines: machines.map(withoutWords),
+    layers: layers === undefined ? null : withoutWords(layers),
   };
 }
 
@@ -84,6 +105,31 @@ export function cosimTable(report: CosimReport, style: Style): string {
       style,
     ),
     '\n',
+    ...(report.layers === null ? [] : [layersTable(report.layers, style), '\n']),
     wrapText(verdict, ''),
   ].join('');
+}
+
+function layersTable(layers: Layers, style: Style): string {
+  return formatTable(
+    [
+      { heading: 'Whole machine', align: 'left', shrinks: true },
+      right('cycles'),
+      right('events'),
+      right('in another cycle'),
+      right('bytes'),
+      right('other'),
+    ],
+    [
+      [
+        `${layers.layers} layer${layers.layers === 1 ? '' : 's'}, ${layers.commands} commands`,
+        grouped(layers.cycles),
+        grouped(layers.events),
+        grouped(layers.cycleMismatches),
+        grouped(layers.bytes),
+        grouped(layers.byteMismatches),
+      ],
+    ],
+    style,
+  );
 }

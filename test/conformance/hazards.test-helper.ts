@@ -82,7 +82,7 @@ function findHazards(commands: readonly Command[], recordBytes: number, slices: 
       const to =
         command.bufferAddress +
         (command.segments - 1) * command.bufferSegmentPitch +
-        (command.runs - 1) * command.bufferRunPitch +
+        (command.stretchBytes / command.runBytes - 1) * command.bufferRunPitch +
         command.runBytes;
       return [{ index, from: command.bufferAddress, to, start, end }];
     });

@@ -89,7 +89,7 @@ export class ComputeUnit implements CommandConsumer {
   }
 
   get isFull(): boolean {
-    return this.queue.isFull;
+    return this.queue.isFull(this.engine.now);
   }
 
   get isIdle(): boolean {
@@ -125,6 +125,7 @@ export class ComputeUnit implements CommandConsumer {
     const command = this.program[index]!;
     if (command.op === 'postProcess') {
       this.queue.shift();
+      this.queue.release(this.engine.now);
       this.post = command;
       this.wakeSequencer();
       this.isTrying = true;
@@ -144,6 +145,7 @@ export class ComputeUnit implements CommandConsumer {
     if (command.waitStore === 1) fromStore.take();
     this.settleIdle(false);
     this.queue.shift();
+    this.queue.release(this.engine.now);
     this.wakeSequencer();
     this.start(index, command);
   }

@@ -9,7 +9,8 @@
 import { featureBufferModules } from '../buffers/feature-verilog.ts';
 import { wideBufferModules, wideShape } from '../buffers/wide-verilog.ts';
 import { crossChannelPoolModules } from '../cross-channel-pool/verilog.ts';
-import { commandBits, fieldWires } from '../isa/verilog.ts';
+import { formats } from '../isa/formats.ts';
+import { commandBits, fieldSlice, fieldWires } from '../isa/verilog.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import { accumulatorBytes } from '../pe-array/config.ts';
 import { peArrayModules, peArrayWidths } from '../pe-array/verilog.ts';
@@ -40,6 +41,9 @@ import { writeFields, writeSequencerVerilog } from './write-verilog.ts';
 
 /** Cycles from a vector's take to its values in front of cross-channel pooling, without spare stages. */
 const takeToValues = 6;
+
+/** More tiles than the deepest pipeline holds: one takes three cycles at least. */
+const tilesInFlightBits = 5;
 
 /** Every module of the compute side, the top one first. Throws an `InputError` for a machine that the Verilog cannot express. */
 export function computeModules(machine: MachineConfig): readonly CountedModule[] {
@@ -300,7 +304,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
   const body: string[] = [
     ...verilogLines(`
     // The command at the head, and the sequencer.
-    wire head_valid, head_take, queue_full;
+    wire head_valid, head_take, queue_full, resting;
     wire ${range(word)} head;
     assign command_ready = ~queue_full;
     command_queue queue (
@@ -330,6 +334,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       .command_valid(head_valid),
       .command(head),
       .command_take(head_take),
+      .resting(resting),
       ${connect(['clk', 'rst', 'from_load', 'from_store', 'to_load', 'read', 'wanted', 'addresses', 'read_done', 'weight_address', 'step', 'first', 'accumulate_in', 'unsigned_features', 'zero_point', 'subtract', 'chain_free', 'swap', 'preload', 'preload_two', 'stream_start', 'fetch', 'operand', 'is_sum', 'stream_read', 'offer', 'offer_free', 'stream_end', 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post'])}
     );
 
@@ -628,6 +633,14 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     always @(posedge clk) done_1 <= at_done & ~rst;
     assign to_store = done_1;
 
+    // Tiles that have been accepted and will give the store queue a token.
+    reg ${range(tilesInFlightBits)} in_flight;
+    wire begins = head_take & (head[3:0] == 4'd${formats.compute.opcode}) & head${fieldSlice('compute', 'signalStore')} & ~head${fieldSlice('compute', 'accumulateOut')};
+    always @(posedge clk)
+      if (rst) in_flight <= ${literal(tilesInFlightBits, 0)};
+      else in_flight <= in_flight + {${tilesInFlightBits - 1}'d0, begins} - {${tilesInFlightBits - 1}'d0, done_1};
+    assign idle = ~head_valid & resting & (in_flight == ${literal(tilesInFlightBits, 0)});
+
     wire unused = &{settings, record, settled, weight_values};
     `),
   ];
@@ -645,6 +658,12 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       port('input', 'command_valid'),
       port('input', 'command', word, 'postProcess or compute, as the instruction set encodes them'),
       port('output', 'command_ready'),
+      port(
+        'output',
+        'idle',
+        undefined,
+        'no command is left, and every tile that signals the store queue is complete',
+      ),
       port('input', 'from_load', undefined, 'token: operands are in'),
       port('input', 'from_store', undefined, 'token: an output slot is free'),
       port('output', 'to_load', undefined, 'token: operands are no longer read'),

@@ -76,6 +76,7 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       input('command_valid'),
       input('command', commandWord, "the queue's head"),
       out('command_take'),
+      out('resting', undefined, 'no tile is in progress'),
       input('from_load', undefined, 'a token arrives'),
       input('from_store'),
       out('to_load', undefined, 'a token is given'),
@@ -180,7 +181,8 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       wire tile_end = (swap & pending_tile_end) | stream_end;
       assign to_load = tile_end & tile_signal_load;
 
-      wire idle = ~(starting | preloading | fetching | running) | tile_end;
+      assign resting = ~(starting | preloading | fetching | running);
+      wire idle = resting | tile_end;
       wire accept = idle & is_compute & (~waits_load | has_load) & (~waits_store | has_store);
       assign command_take = accept | (idle & is_post);
       wire takes_load = accept & waits_load;

@@ -1,7 +1,7 @@
 /** The units of a machine that have gates, and how many of each there are. */
 import { assert } from '../../core/diagnostics.ts';
-import { computeModules } from '../../hw/compute/core-verilog.ts';
 import type { MachineConfig } from '../../hw/machine/config.ts';
+import { acceleratorModules } from '../../hw/machine/verilog.ts';
 import type { VerilogModule } from '../../hw/verilog.ts';
 import type { SynthesisJob } from './synthesise.ts';
 
@@ -13,7 +13,7 @@ export interface Unit extends SynthesisJob {
 
 /** Every module of the machine that is logic; memories are counted in bits instead. */
 export function unitsOf(machine: MachineConfig): readonly Unit[] {
-  const modules = computeModules(machine);
+  const modules = acceleratorModules(machine);
   for (const module of modules) checkMemories(module);
   return modules
     .filter(({ memoryBits }) => memoryBits === undefined)

@@ -74,6 +74,7 @@ export function benchVerilog(machine: MachineConfig): string {
         .command_valid(command_valid),
         .command(command),
         .command_ready(command_ready),
+        .idle(),
         .from_load(from_load),
         .from_store(from_store),
         .to_load(to_load),

@@ -7,7 +7,8 @@ import { type CosimCase, type CosimResult, loadedBuffers, tokensGiven } from './
 import { commandWords } from './command-words.ts';
 import { bankings, bufferValues } from './images.ts';
 
-const hexLines = (values: readonly number[]): string =>
+/** 32-bit numbers, one a line. */
+export const hexLines = (values: readonly number[]): string =>
   values.map((value) => `${(value >>> 0).toString(16)}\n`).join('');
 
 /**
@@ -51,7 +52,7 @@ function expectedTokens({ toLoad, toStore }: CosimResult): Record<string, readon
 }
 
 /** The low `bits` of a word given as 32-bit parts, lowest first. */
-function hexWord(words: Uint32Array, bits: number): string {
+export function hexWord(words: Uint32Array, bits: number): string {
   let value = 0n;
   words.forEach((word, index) => {
     value |= BigInt(word) << BigInt(32 * index);

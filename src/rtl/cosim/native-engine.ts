@@ -11,15 +11,15 @@ import { caseFiles, readBench } from './case-files.ts';
 import { buildCompiled } from './compiled-run.ts';
 import type { Engine, EngineBuilder, EngineName } from './engine.ts';
 
-interface NativeTool {
+export interface NativeTool {
   readonly name: string;
   /** What Debian calls it. */
   readonly package: string;
   readonly version: readonly [command: string, ...args: string[]];
-  /** Compiles `sources` in the folder. */
-  build(folder: string, sources: readonly string[]): void;
+  /** Compiles `sources` in the folder; `top` is the testbench. */
+  build(folder: string, sources: readonly string[], top: string): void;
   /** Runs what was built. */
-  readonly run: (args: readonly string[]) => readonly [command: string, ...args: string[]];
+  readonly run: (top: string) => readonly [command: string, ...args: string[]];
 }
 
 const buildMinutes = 20;
@@ -29,17 +29,17 @@ export const icarus: NativeTool = {
   name: 'Icarus Verilog',
   package: 'iverilog',
   version: ['iverilog', '-V'],
-  build: (folder, sources) => {
-    execute(folder, 'iverilog', ['-g2012', '-o', 'bench.vvp', '-s', benchModule, ...sources]);
+  build: (folder, sources, top) => {
+    execute(folder, 'iverilog', ['-g2012', '-o', 'bench.vvp', '-s', top, ...sources]);
   },
-  run: (args) => ['vvp', '-n', 'bench.vvp', ...args],
+  run: () => ['vvp', '-n', 'bench.vvp'],
 };
 
 export const verilator: NativeTool = {
   name: 'Verilator',
   package: 'verilator, g++ and make',
   version: ['verilator', '--version'],
-  build: (folder, sources) => {
+  build: (folder, sources, top) => {
     // The testbench writes the memories that the design writes too.
     const flags = [
       '--binary',
@@ -51,9 +51,9 @@ export const verilator: NativeTool = {
       '-Wno-MULTIDRIVEN',
       '-Wno-UNUSED',
     ];
-    execute(folder, 'verilator', [...flags, '--top-module', benchModule, ...sources]);
+    execute(folder, 'verilator', [...flags, '--top-module', top, ...sources]);
   },
-  run: (args) => [join('obj_dir', `V${benchModule}`), ...args],
+  run: (top) => [join('obj_dir', `V${top}`)],
 };
 
 /** Whether a tool can be run here. */
@@ -79,6 +79,33 @@ export function buildNative(
   machine: MachineConfig,
   modules: readonly VerilogModule[],
 ): Engine {
+  const bench = nativeBench(tool, modules, { name: benchModule, text: benchVerilog(machine) });
+  return {
+    name: bench.name,
+    run(cosimCase, expected, limit) {
+      const { printed, seen } = bench.run('case', caseFiles(cosimCase, expected, limit));
+      return readBench(cosimCase, printed, seen);
+    },
+    close: bench.close,
+  };
+}
+
+/** A testbench that was built. */
+export interface NativeBench {
+  /** The tool's name and version. */
+  readonly name: string;
+  /** Runs it on files in a folder of that name; gives its standard output and its file `seen.hex`. */
+  run(folder: string, files: Readonly<Record<string, string>>): { printed: string; seen: string };
+  /** Removes it from the disk. */
+  close(): void;
+}
+
+/** Builds a testbench with its design. Throws an `InputError` that says what to install. */
+export function nativeBench(
+  tool: NativeTool,
+  modules: readonly VerilogModule[],
+  bench: VerilogModule,
+): NativeBench {
   if (!isInstalled(tool)) {
     throw new InputError(
       `--engine: ${tool.name} is not installed, expected Debian's ${tool.package}, or --engine javascript`,
@@ -87,11 +114,11 @@ export function buildNative(
   const folder = mkdtempSync(join(tmpdir(), 'condensim-cosim-'));
   const close = (): void => rmSync(folder, { recursive: true, force: true });
   try {
-    const sources = [...modules, { name: benchModule, text: benchVerilog(machine) }].map(({ name, text }) => {
+    const sources = [...modules, bench].map(({ name, text }) => {
       writeFileSync(join(folder, `${name}.v`), text);
       return `${name}.v`;
     });
-    tool.build(folder, sources);
+    tool.build(folder, sources, bench.name);
   } catch (error) {
     close();
     throw error;
@@ -100,13 +127,12 @@ export function buildNative(
   const version = execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
   return {
     name: version.split('\n')[0]!.trim(),
-    run(cosimCase, expected, limit) {
-      const files = caseFiles(cosimCase, expected, limit);
-      mkdirSync(join(folder, 'case'), { recursive: true });
-      for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, 'case', name), text);
-      const [program, ...flags] = tool.run([]);
+    run(name, files) {
+      mkdirSync(join(folder, name), { recursive: true });
+      for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, name, file), text);
+      const [program, ...flags] = tool.run(bench.name);
       const printed = execute(folder, program, flags);
-      return readBench(cosimCase, printed, readFileSync(join(folder, 'case', 'seen.hex'), 'utf8'));
+      return { printed, seen: readFileSync(join(folder, name, 'seen.hex'), 'utf8') };
     },
     close,
   };
