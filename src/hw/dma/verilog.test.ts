@@ -25,7 +25,7 @@ function machineFor(seed: number): MachineConfig {
   return {
     ...base,
     buffers: { ...base.buffers, feature: { bytes: 4096, banks: 2 ** dice.between(0, 6) } },
-    postProcessing: { ...base.postProcessing, spatialPool: dice.chance(0.5) ? { maximumWindow: 4 } : null },
+    postProcessing: { ...base.postProcessing, spatialPool: dice.chance(0.5) ? { maximumWindow: 4, average: true } : null },
     dma: {
       burstBytes: dice.pick([16, 32, 64, 128] as const),
       outstandingReads: dice.between(1, 9),
