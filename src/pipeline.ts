@@ -228,6 +228,8 @@ export interface SimulationJob {
   readonly machine: MachineConfig;
   /** False stores virtual feature maps even where the machine could keep them on chip. */
   readonly virtualFeatureMaps: boolean;
+  /** Keep feature maps on chip between layers, and fuse layers row by row, where that is cheaper. Default false. */
+  readonly fusion?: boolean | undefined;
   /** Of a timing run; a full run has those of its data. Default: what the machine is made for, 8 bits. */
   readonly numbers?: NumberOptions | undefined;
   /** Absent: timing mode. */
@@ -252,7 +254,7 @@ export async function simulate(job: SimulationJob): Promise<Simulation> {
   const program = compileProgram(
     network,
     machine,
-    { virtualFeatureMaps: job.virtualFeatureMaps, numbers },
+    { virtualFeatureMaps: job.virtualFeatureMaps, fusion: job.fusion === true, numbers },
     data?.quantised,
   );
   const input = data && quantiseInput(data.input, data.quantised.tensors.get(network.graph.input.name)!);

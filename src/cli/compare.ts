@@ -20,6 +20,7 @@ import { knownCcpGates } from './area.ts';
 import {
   addCommand,
   dimOption,
+  fusionOption,
   hardwareOption,
   inputOption,
   type Json,
@@ -36,6 +37,7 @@ const defaultModels = ['models/tiny-yolov2.yaml', 'models/condensation-net.yaml'
 interface CompareOptions {
   readonly hw: string;
   readonly mode: Mode;
+  readonly fusion: 'on' | 'off';
   readonly seed: number;
   readonly dim?: ReadonlyMap<string, number>;
   readonly input?: string;
@@ -55,6 +57,7 @@ export function addCompare(program: Command, output: Output): void {
     )
     .addOption(dimOption())
     .addOption(modeOption())
+    .addOption(fusionOption())
     .addOption(seedOption())
     .addOption(inputOption())
     .addOption(jsonOption())
@@ -77,7 +80,7 @@ export function addCompare(program: Command, output: Output): void {
 async function runBothWays(
   loaded: LoadedNetwork,
   machine: MachineConfig,
-  { mode, seed, input: path }: CompareOptions,
+  { mode, fusion, seed, input: path }: CompareOptions,
   output: Output,
 ): Promise<RunReport[]> {
   const { graph, network } = loaded;
@@ -93,7 +96,14 @@ async function runBothWays(
   }
   const run = async (virtualFeatureMaps: boolean): Promise<RunReport> => {
     output.note(`${graph.name}: running, virtual feature maps ${virtualFeatureMaps ? 'on chip' : 'stored'}`);
-    const simulation = await simulate({ network, machine, virtualFeatureMaps, numbers, data });
+    const simulation = await simulate({
+      network,
+      machine,
+      virtualFeatureMaps,
+      fusion: fusion === 'on',
+      numbers,
+      data,
+    });
     return runReport(simulation, loaded.weightSource, await studyMemory(simulation));
   };
   const onChip = await run(true);

@@ -19,15 +19,28 @@ export interface StepBounds {
   readonly computeCycles: number;
   /** The bytes the step moved, at the memory's peak bandwidth. */
   readonly dramCycles: number;
+  /** Post-processing takes a value a lane in every cycle. */
+  readonly postProcessingCycles: number;
 }
 
-export function stepBounds(step: Step, movedBytes: number, machine: MachineConfig): StepBounds {
+/** Bounds of the steps of one pass, which moved `movedBytes` in all. */
+export function passBounds(
+  steps: readonly Step[],
+  movedBytes: number,
+  machine: MachineConfig,
+): StepBounds {
   const { rows, columns } = machine.peArray;
-  const [maps, height, width] = step.convolvedShape;
-  const streamed = step.inputs.length * maps * height * width;
+  const convolved = (step: Step): number => product(step.convolvedShape);
   return {
-    computeCycles: step.macs > 0 ? ceilDiv(step.macs, rows * columns) : ceilDiv(streamed, rows),
+    computeCycles: sum(
+      steps.map((step) =>
+        step.macs > 0
+          ? ceilDiv(step.macs, rows * columns)
+          : ceilDiv(step.inputs.length * convolved(step), rows),
+      ),
+    ),
     dramCycles: Math.ceil((movedBytes * machine.clockMHz) / peakBandwidthMBps(machine.dram)),
+    postProcessingCycles: sum(steps.map((step) => ceilDiv(convolved(step), rows))),
   };
 }
 

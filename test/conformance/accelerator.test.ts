@@ -284,6 +284,7 @@ describe('a program that lacks a token', () => {
       accumulatorBits: 32,
       accumulatorOverflow: 'saturate',
       pipelineDepth: 3,
+      depthwise: null,
     },
     buffers: {
       feature: { bytes: 800, banks: 8 },
@@ -299,7 +300,7 @@ describe('a program that lacks a token', () => {
       crossChannelPool: null,
       spatialPool: null,
     },
-    dma: { burstBytes: 16, outstandingReads: 2, outstandingWrites: 1, descriptorCycles: 4 },
+    dma: { burstBytes: 16, outstandingReads: 2, outstandingWrites: 1, descriptorCycles: 4, moveBytes: 4 },
     sequencer: { queueDepth: 32, startCycles: 2 },
     dram: { kind: 'ideal', bandwidthMBps: 40, latencyNs: 2000, capacityMiB: 16 },
   };

@@ -13,7 +13,18 @@ export const dmaSchema = z
       .min(0)
       .max(1024)
       .describe('Cycles from accepting a transfer to its first transaction'),
+    moveBytes: z
+      .int()
+      .min(0)
+      .max(256)
+      .default(0)
+      .describe(
+        'Bytes a cycle that the write engine moves from the output buffer into the feature buffer; 0: there is no such path, and no map stays on chip',
+      ),
   })
   .describe('Read and write DMA engines; each issues at most one transaction a cycle');
+
+/** Cycles from a move's last read of the output buffer until its bytes are in the feature buffer. */
+export const moveLatency = 2;
 
 export type DmaConfig = z.output<typeof dmaSchema>;

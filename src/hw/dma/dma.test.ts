@@ -32,6 +32,7 @@ const config = fc.record({
   outstandingReads: between(1, 6),
   outstandingWrites: between(1, 6),
   descriptorCycles: fc.nat(5),
+  moveBytes: fc.constantFrom(1, 4, 16),
 });
 
 function commandOf(name: 'load' | 'store', fields: Transfer): TransferCommand {
@@ -117,6 +118,7 @@ function run(
     new Tokens(),
     toCompute,
     {
+      countMove() {},
       count: (command, bytes) => counted.set(command, counted.get(command)! + bytes),
       move(command, dramAddress, bufferAddress, bytes) {
         for (let byte = 0; byte < bytes; byte++) {
@@ -175,7 +177,7 @@ describe.each(['load', 'store'] as const)('DMA engine, %s', (name) => {
   it('is accepted at once, then issues after the descriptor cycles, one a cycle', () => {
     const fields = { dramAddress: 8, segments: 1, gap: 0, runs: 1, runBytes: 40, bufferAddress: 0 };
     const command = commandOf(name, fields);
-    const dma = { burstBytes: 16, outstandingReads: 9, outstandingWrites: 9, descriptorCycles: 4 } as const;
+    const dma = { burstBytes: 16, outstandingReads: 9, outstandingWrites: 9, descriptorCycles: 4, moveBytes: 4 } as const;
     const fast = { kind: 'ideal', bandwidthMBps: 3200, latencyNs: 0, capacityMiB: 1 } as const;
     const { issued } = run(
       name,
@@ -196,7 +198,7 @@ describe.each(['load', 'store'] as const)('DMA engine, %s', (name) => {
       runBytes: 80,
       bufferAddress: 0,
     });
-    const dma = { burstBytes: 16, outstandingReads: 2, outstandingWrites: 2, descriptorCycles: 0 } as const;
+    const dma = { burstBytes: 16, outstandingReads: 2, outstandingWrites: 2, descriptorCycles: 0, moveBytes: 4 } as const;
     // 16 bytes a cycle, latency 10 cycles: answers at 11 and 12 let the next two go.
     const fast = { kind: 'ideal', bandwidthMBps: 1600, latencyNs: 100, capacityMiB: 1 } as const;
     const { issued, cycles } = run(name, [command], dma, (engine) => new IdealDram(engine, fast, 100));

@@ -6,19 +6,28 @@
  * are under way. A transaction never crosses a burst boundary nor the end of a contiguous stretch. A command is
  * complete when its last transaction is answered and all commands before it are complete.
  *
+ * The write engine also moves finished maps from the output buffer into the feature buffer, in order with its stores:
+ * `moveBytes` a cycle of one piece at a time.
+ *
  * Bytes move when they really would: read data enters the buffer as each transaction is answered, write data
  * leaves it as each is issued. A schedule that forgets a token therefore computes wrong results.
  */
 import type { Engine } from '../../sim/engine.ts';
 import type { Observer } from '../../sim/trace.ts';
 import type { Dram } from '../dram/port.ts';
-import type { Command, TransferCommand } from '../isa/formats.ts';
+import type { Command, CommandOf, TransferCommand } from '../isa/formats.ts';
 import { CommandQueue, type Tokens } from '../sequencer/queue.ts';
 import type { CommandConsumer } from '../sequencer/sequencer.ts';
-import type { DmaConfig } from './config.ts';
+import { type DmaConfig, moveLatency } from './config.ts';
+
+type MoveCommand = CommandOf<'move'>;
 
 /** What happens to the bytes and the counters; the machine connects it. */
 export interface TransferSink {
+  /** A move, as a whole. `beats` words were read and written. */
+  countMove(command: MoveCommand, beats: number): void;
+  /** All bytes of a move enter the feature buffer; absent in timing mode. */
+  moveOnChip?: ((command: MoveCommand) => void) | undefined;
   /** `bytes` of `command` moved, `pieces` separate places in the buffer touched. */
   count(command: TransferCommand, bytes: number, pieces: number): void;
   /** Move contiguous bytes between DRAM and the command's buffer; absent in timing mode. */
@@ -32,6 +41,7 @@ export class DmaEngine implements CommandConsumer {
   private readonly port: number;
   private readonly acceptHandler: number;
   private readonly issueHandler: number;
+  private readonly movedHandler: number;
 
   /** Index of the command being issued; -1 = none. */
   private active = -1;
@@ -71,6 +81,7 @@ export class DmaEngine implements CommandConsumer {
     this.port = dram.connect((tag) => this.answered(tag));
     this.acceptHandler = engine.register(() => this.accept());
     this.issueHandler = engine.register(() => this.issue());
+    this.movedHandler = engine.register((index) => this.moved(index));
     this.unanswered = new Int32Array(program.length);
     this.isFullyIssued = new Uint8Array(program.length);
     this.acceptedAt = new Float64Array(program.length);
@@ -95,6 +106,11 @@ export class DmaEngine implements CommandConsumer {
     this.wake();
   }
 
+  private command(commandIndex: number): TransferCommand | MoveCommand {
+    return this.program[commandIndex] as TransferCommand | MoveCommand;
+  }
+
+  /** A command that transactions belong to. */
   private transfer(commandIndex: number): TransferCommand {
     return this.program[commandIndex] as TransferCommand;
   }
@@ -107,8 +123,9 @@ export class DmaEngine implements CommandConsumer {
 
   private accept(): void {
     this.isAccepting = false;
+    if (this.active >= 0 && this.command(this.active).op === 'move') this.endIssue();
     if (this.active >= 0 || this.queue.isEmpty) return;
-    const command = this.transfer(this.queue.peek());
+    const command = this.command(this.queue.peek());
     if (command.waitCompute === 1 && !this.fromCompute.take()) return;
     this.active = this.queue.shift();
     this.wakeSequencer();
@@ -116,7 +133,25 @@ export class DmaEngine implements CommandConsumer {
     this.offset = 0;
     this.incomplete.push(this.active);
     this.acceptedAt[this.active] = this.engine.now;
-    this.scheduleIssue(this.engine.now + this.config.descriptorCycles);
+    const begin = this.engine.now + this.config.descriptorCycles;
+    if (command.op === 'move') this.beginMove(this.active, command, begin);
+    else this.scheduleIssue(begin);
+  }
+
+  private beginMove(index: number, command: MoveCommand, begin: number): void {
+    const beats = command.segments * command.runs * Math.ceil(command.runBytes / this.config.moveBytes);
+    this.unanswered[index] = 1;
+    this.sink.countMove(command, beats);
+    this.engine.schedule(begin + beats - 1 + moveLatency, this.movedHandler, index);
+    // The next command's turn, one cycle after the last beat; `active` holds it off until then.
+    this.isAccepting = true;
+    this.engine.schedule(begin + beats, this.acceptHandler);
+  }
+
+  private moved(index: number): void {
+    this.sink.moveOnChip?.(this.program[index] as MoveCommand);
+    this.unanswered[index] = 0;
+    this.completeInOrder();
   }
 
   private scheduleIssue(cycle: number): void {
@@ -158,8 +193,7 @@ export class DmaEngine implements CommandConsumer {
     if (this.segment < command.segments) {
       this.scheduleIssue(this.engine.now + 1);
     } else {
-      this.isFullyIssued[commandIndex] = 1;
-      this.active = -1;
+      this.endIssue();
       this.isAccepting = true;
       this.engine.schedule(this.engine.now + 1, this.acceptHandler);
     }
@@ -174,7 +208,14 @@ export class DmaEngine implements CommandConsumer {
     this.freeTags.push(tag);
     this.unanswered[commandIndex]!--;
     this.completeInOrder();
-    if (this.active >= 0 && !this.isIssuePending) this.scheduleIssue(this.engine.now);
+    // (A move issues no transactions; the answer belongs to a store before it.)
+    const isIssuing = this.active >= 0 && this.command(this.active).op !== 'move';
+    if (isIssuing && !this.isIssuePending) this.scheduleIssue(this.engine.now);
+  }
+
+  private endIssue(): void {
+    this.isFullyIssued[this.active] = 1;
+    this.active = -1;
   }
 
   private completeInOrder(): void {
@@ -183,7 +224,7 @@ export class DmaEngine implements CommandConsumer {
       if (this.isFullyIssued[commandIndex] === 0 || this.unanswered[commandIndex] !== 0) break;
       completed++;
       this.observer?.slice?.(this.name, commandIndex, this.acceptedAt[commandIndex]!, this.engine.now);
-      if (this.transfer(commandIndex).signalCompute === 1) this.toCompute.give();
+      if (this.command(commandIndex).signalCompute === 1) this.toCompute.give();
     }
     if (completed === 0) return;
     this.incomplete.splice(0, completed);
