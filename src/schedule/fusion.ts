@@ -67,7 +67,7 @@ export function fuseSteps(
   choice: FusionChoice,
 ): FusedPass | undefined {
   if (steps.filter((step) => tableOf(step) !== undefined).length > 1) return undefined;
-  const rows = bandRows(steps, choice.lastRows);
+  const rows = bandRows(steps, choice.lastRows, machine, values);
   const tilings: Tiling[] = [];
   for (const [index, step] of steps.entries()) {
     const tiling = tileStage(step, machine, values, rows[index]!);
@@ -108,23 +108,41 @@ function runningSums(sizes: readonly number[]): number[] {
   });
 }
 
-/** Output rows of each step's bands: what a band of the next step newly takes in. */
-function bandRows(steps: readonly Step[], lastRows: number): number[] {
+/** Output rows of each step's bands: what a band of the next step newly takes in, or what an output slot holds. */
+function bandRows(
+  steps: readonly Step[],
+  lastRows: number,
+  machine: MachineConfig,
+  values: ValueSizes,
+): number[] {
   const rows = new Array<number>(steps.length);
   let taken = lastRows;
   for (let index = steps.length - 1; index >= 0; index--) {
     const step = steps[index]!;
-    rows[index] = Math.min(taken, step.outputShape[1]);
+    const mapRow = step.outputShape[2] * values.elementBytes;
+    const fits = Math.floor(outputSlotBytes(machine) / (mapRow * smallestTile(step, machine)));
+    rows[index] = Math.max(1, Math.min(taken, step.outputShape[1], fits));
     taken = rows[index]! * (step.pooling?.stride[0] ?? 1) * workloadOf(step).strideRows;
   }
   return rows;
+}
+
+function outputSlotBytes({ buffers }: MachineConfig): number {
+  return Math.floor(buffers.output.bytes / fusedOutputSlots);
+}
+
+/** Maps of a tile that fills the columns; of groups with fewer filters, those of one group. */
+function smallestTile(step: Step, { peArray }: MachineConfig): number {
+  const ratio = ratioOf(step);
+  const whole = Math.max(ratio, peArray.columns - (peArray.columns % ratio));
+  return Math.min(whole, workloadOf(step).filtersPerGroup) / ratio;
 }
 
 /** A step of a pass: all of its input and weights on chip, tiles of `rows` rows and as many filters as an output slot takes. */
 function tileStage(step: Step, machine: MachineConfig, values: ValueSizes, rows: number): Tiling | undefined {
   const work = workloadOf(step);
   const { buffers, peArray } = machine;
-  const slot = Math.floor(buffers.output.bytes / fusedOutputSlots);
+  const slot = outputSlotBytes(machine);
   const ratio = ratioOf(step);
   const { pooling } = step;
   const [, outputRows, outputColumns] = step.outputShape;
