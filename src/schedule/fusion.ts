@@ -305,7 +305,7 @@ export function placeFused(
   pass: number,
   fused: FusedPass,
   base: number,
-  keptInput: { readonly address: number } | undefined,
+  keptInput: { readonly address: number; readonly planePitch: number } | undefined,
 ): TiledStep[] {
   let at = base;
   const addresses = fused.ringBytes.map((bytes, index) => {
@@ -325,6 +325,10 @@ export function placeFused(
         pass,
         featureBase: addresses[index]!,
         ringRows: fused.ringRows[index]!,
+        planePitch:
+          index === 0 && keptInput !== undefined
+            ? keptInput.planePitch
+            : fused.ringRows[index]! * fused.tilings[index]!.rowPitch,
         inputKept: { first: 0, end: index > 0 || keptInput !== undefined ? channels : 0 },
         output:
           next === undefined || nextTiling === undefined

@@ -22,6 +22,8 @@ export interface Places {
   readonly featureBase: number;
   /** Rows of the input's ring; 0: none. */
   readonly ringRows: number;
+  /** Bytes from channel to channel of the whole map or the ring; 0: as the tiling's bands need. */
+  readonly planePitch: number;
   /** Channels of the input that are there already; the others are loaded. */
   readonly inputKept: RowRange;
   readonly output: KeptMap | undefined;
@@ -38,6 +40,7 @@ export function placesInDram(pass: number): Places {
     pass,
     featureBase: 0,
     ringRows: 0,
+    planePitch: 0,
     inputKept: nothingKept,
     output: undefined,
     weightBase: 0,

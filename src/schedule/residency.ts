@@ -110,10 +110,9 @@ class Planner {
     if (step.inputShape.some((size, axis) => size !== outputShape[axis])) return undefined;
     if (!canBeFused(step) || !canBeFused({ ...producer, inputs: [producer.inputs[0]!] })) return undefined;
     const work = workloadOf(step);
-    const all = { first: 0, end: step.convolvedShape[1] };
     const [channels, rows] = step.inputShape;
-    const needed = inputRowsFor(step, work, all);
-    if (needed.first !== 0 || needed.end !== rows) return undefined;
+    // A band's first row is counted from the map's.
+    if (inputRowsFor(step, work, { first: 0, end: step.convolvedShape[1] }).first !== 0) return undefined;
     const { feature } = this.machine.buffers;
     const rowPitch = rowPitches(step, work, feature.banks, this.values.elementBytes)[0]!;
     const planePitch = rows * rowPitch;
@@ -222,6 +221,7 @@ class Planner {
     const places = {
       featureBase,
       ringRows: 0,
+      planePitch: isWholeMap ? input!.planePitch : 0,
       inputKept,
       output: output && this.keptMap(output, out),
       weightBase: 0,
@@ -310,7 +310,10 @@ class Planner {
         : out.kept > 0 && out.end === 'low'
           ? outputBytes
           : 0;
-    const input = keptInput && { address: this.addressOf(keptInput, from.held.end) };
+    const input = keptInput && {
+      address: this.addressOf(keptInput, from.held.end),
+      planePitch: keptInput.planePitch,
+    };
     this.reach(end, {
       held: out,
       objective: from.objective + fused.cost.objective,
@@ -331,12 +334,12 @@ function ringBytes({ ringBytes: bytes }: FusedPass, isInputKept: boolean): numbe
   return bytes.reduce((total, ring, index) => (index === 0 && isInputKept ? total : total + ring), 0);
 }
 
-/** States that no other beats in both cost and what is kept. */
+/** States that no other beats in both cost and what is kept; and always the one with nothing kept, from which every step can go on. */
 function pareto(states: readonly State[]): State[] {
   const sorted = [...states].sort((a, b) => a.objective - b.objective || b.held.kept - a.held.kept);
   const left: State[] = [];
   for (const state of sorted) {
-    if (left.every((other) => other.held.kept < state.held.kept || other.held.end !== state.held.end)) {
+    if (state.held.kept === 0 || left.every((other) => other.held.kept < state.held.kept || other.held.end !== state.held.end)) {
       left.push(state);
     }
   }

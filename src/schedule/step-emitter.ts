@@ -81,6 +81,7 @@ export class StepEmitter {
   private readonly parameters: SlotRing;
   private readonly commands: TileEmitter;
   private readonly featureBase: number;
+  private readonly planePitch: number;
   private readonly loadedInputs = new Set<string>();
   private readonly operands: Operands[] = [];
   private readonly storeOfSlot: number[];
@@ -102,6 +103,7 @@ export class StepEmitter {
     this.commands = new TileEmitter(emitter, tiled, layout, values, settings);
     this.featureBase = tiled.places?.featureBase ?? 0;
     this.sizes = tilingSizes(step, tiling, values);
+    this.planePitch = tiled.places?.planePitch || this.sizes.planePitch;
     this.items = [...this.listItems()];
     this.firstCompute = emitter.nextCompute;
     this.inputs = new SlotRing(tiling.inputSlots);
@@ -230,8 +232,8 @@ export class StepEmitter {
           input,
           rows,
           part,
-          base + slotChannel * sizes.planePitch,
-          sizes.planePitch,
+          base + slotChannel * this.planePitch,
+          this.planePitch,
           freeAfter,
         );
       }
@@ -285,8 +287,8 @@ export class StepEmitter {
         rows: item.rows,
         inputRows: this.bandInput(item.band),
         featureAddress:
-          this.featureBase + operands.inputSlot * sizes.inputSlotBytes + firstChannel * sizes.planePitch,
-        planePitch: sizes.planePitch,
+          this.featureBase + operands.inputSlot * sizes.inputSlotBytes + firstChannel * this.planePitch,
+        planePitch: this.planePitch,
         ringRow: 0,
         weightAddress: operands.weightSlot * sizes.weightSlotBytes,
         parameterAddress: operands.parameterSlot * sizes.parameterSlotBytes,

@@ -124,8 +124,9 @@ describe('accelerator = integer executor', () => {
         dramOf,
         fc.nat(3).map((n) => n > 0),
         fc.boolean(),
+        fc.boolean(),
         fc.nat(),
-        async (recipe, design, otherDram, virtualFeatureMaps, dropPool, seed) => {
+        async (recipe, design, otherDram, virtualFeatureMaps, dropPool, fusion, seed) => {
           const graph = buildNetwork(recipe);
           const network = layerNetwork(graph);
           const { machine: drawn, numbers } = design;
@@ -133,7 +134,7 @@ describe('accelerator = integer executor', () => {
           const quantised = randomIntegers(network, numbers, seed);
           let program: Program;
           try {
-            program = compileProgram(network, machine, { virtualFeatureMaps, numbers }, quantised);
+            program = compileProgram(network, machine, { virtualFeatureMaps, fusion, numbers }, quantised);
           } catch (error) {
             if (!(error instanceof InputError)) throw error;
             expect(error.message).toMatch(

@@ -123,6 +123,9 @@ function randomTile(machine: MachineConfig, dice: Dice, numbers: Numbers, size: 
 
 const noTile = {
   op: 'compute',
+  ringRows: 0,
+  ringRow: 0,
+  depthwise: 0,
   waitLoad: 0,
   waitStore: 0,
   signalLoad: 1,
