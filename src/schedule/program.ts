@@ -15,7 +15,7 @@ import type { RowRange, ValueSizes } from './geometry.ts';
 import { type DramLayout, layoutDram, type Placement, dramShares, type TiledStep } from './layout.ts';
 import { planInDram, planOnChip } from './residency.ts';
 import { StepEmitter } from './step-emitter.ts';
-import { peakFeatureMapBytes, planSteps, type StepOptions, tableOf } from './steps.ts';
+import { condensesOnRead, peakFeatureMapBytes, planSteps, type StepOptions, tableOf } from './steps.ts';
 
 export interface Program {
   readonly graph: Graph;
@@ -39,7 +39,7 @@ export type Pass = RowRange;
 
 export interface CompileOptions extends StepOptions {
   /** Keep feature maps on chip between steps, and fuse steps row by row, where that is cheaper. Default false. */
-  readonly fusion?: boolean;
+  readonly fusion?: boolean | undefined;
   readonly numbers: NumberOptions;
 }
 
@@ -74,8 +74,10 @@ export function compileProgram(
 ): Program {
   const values = valueSizes(machine, options.numbers);
   const planned = planSteps(network, machine, options);
-  const steps = options.fusion
-    ? planOnChip(planned, network.machineOutputs, machine, values)
+  const isOnChip = options.fusion === true || condensesOnRead(options);
+  const rule = options.fusion === true ? 'cheapest' : 'condensed';
+  const steps = isOnChip
+    ? planOnChip(planned, network.machineOutputs, machine, values, rule)
     : planInDram(planned, machine, values);
   return emitProgram(network, steps, machine, options.numbers, quantised, undefined, options.fusion);
 }

@@ -7,6 +7,7 @@
  * output never meet. A dynamic programme over the steps finds the cheapest schedule under the tilings' own cost: its states
  * are how much of the map in front of a step is kept, and where.
  */
+import { InputError } from '../core/diagnostics.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { canBeFused, type FusedPass, fuseSteps, placeFused } from './fusion.ts';
 import { inputRowsFor, type RowRange, type ValueSizes, workloadOf } from './geometry.ts';
@@ -49,15 +50,27 @@ export function planInDram(steps: readonly Step[], machine: MachineConfig, value
   }));
 }
 
+/**
+ * Which maps may stay on chip: all, where that is cheaper; or those alone that a pass made of stored virtual maps, and then
+ * they have to.
+ */
+export type KeepRule = 'cheapest' | 'condensed';
+
 /** The steps with maps kept on chip where that is cheaper; as `planInDram` on a machine that can't. */
 export function planOnChip(
   steps: readonly Step[],
   outputs: readonly string[],
   machine: MachineConfig,
   values: ValueSizes,
+  rule: KeepRule = 'cheapest',
 ): TiledStep[] {
+  if (rule === 'condensed' && machine.dma.moveBytes === 0) {
+    throw new InputError(
+      `machine '${machine.name}' can't condense stored maps when they are read, expected dma.moveBytes above 0`,
+    );
+  }
   if (machine.dma.moveBytes === 0) return planInDram(steps, machine, values);
-  return new Planner(steps, outputs, machine, values).plan();
+  return new Planner(steps, outputs, machine, values, rule).plan();
 }
 
 class Planner {
@@ -72,6 +85,7 @@ class Planner {
     outputs: readonly string[],
     private readonly machine: MachineConfig,
     private readonly values: ValueSizes,
+    private readonly rule: KeepRule,
   ) {
     const { bytes } = machine.buffers.feature;
     this.featureBytes = bytes - (bytes % values.elementBytes);
@@ -88,7 +102,13 @@ class Planner {
         this.planPasses(index, state);
       }
     }
-    let state = this.states[this.steps.length]!.values().next().value!;
+    let state = this.states[this.steps.length]!.values().next().value;
+    if (state === undefined) {
+      const most = Math.max(...this.links.map((link) => link?.bytes ?? 0));
+      throw new InputError(
+        `machine '${this.machine.name}' can't hold the maps that are condensed when they are read, expected a feature buffer of at least ${most} bytes, or weights and rings that fit beside each other`,
+      );
+    }
     const plans: ((pass: number) => TiledStep[])[] = [];
     while (state.last !== undefined) {
       plans.unshift(state.last.plan);
@@ -103,6 +123,7 @@ class Planner {
     if (producer === undefined || step.inputs.length !== 1 || step.inputs[0] !== producer.output) return undefined;
     const readers = this.steps.filter(({ inputs }) => inputs.includes(producer.output));
     if (readers.length > 1 || outputs.includes(producer.output)) return undefined;
+    if (this.rule === 'condensed' && producer.inputKind !== 'virtualFeatureMaps') return undefined;
     // A stored virtual map is stored: that is what it is compared for.
     if (producer.outputKind === 'virtualFeatureMaps') return undefined;
     const { outputChannels, outputShape } = producer;
@@ -121,6 +142,8 @@ class Planner {
 
   private reach(index: number, state: State): void {
     const { kept, end } = state.held;
+    const link = this.links[index];
+    if (this.rule === 'condensed' && link !== undefined && kept < link.channels) return;
     const key = kept === 0 ? '' : `${kept}${end}`;
     const known = this.states[index]!.get(key);
     if (known === undefined || state.objective < known.objective) this.states[index]!.set(key, state);

@@ -92,6 +92,29 @@ export function passName(steps: readonly Step[]): string {
 export interface StepOptions {
   /** Keep virtual feature maps on chip where the machine can; false stores them as a machine without the unit would. */
   readonly virtualFeatureMaps: boolean;
+  /** How stored ones move, and where pooling happens; default 'a'. */
+  readonly convention?: StoredConvention | undefined;
+}
+
+/**
+ * What a machine that stores the maps in front of cross-channel pooling does with them:
+ * - `a`: spatial maximum in the pipe, pooled maps stored; a second pass reads them, keeps the maxima and stores those;
+ * - `b`: the same maps stored; the maxima are taken when the next layer reads them, and never stored;
+ * - `ii`: unpooled maps stored; a second pass takes both maxima and stores them;
+ * - `iii`: unpooled maps stored; both maxima are taken when the next layer reads them;
+ * - `e`: as `ii`, and spatial pooling is a second pass everywhere, also where virtual maps stay on chip.
+ */
+export const storedConventions = ['a', 'b', 'ii', 'iii', 'e'] as const;
+export type StoredConvention = (typeof storedConventions)[number];
+
+/** Whether pooling of stored maps waits for the pass behind them. */
+function poolsLate(convention: StoredConvention): boolean {
+  return convention === 'ii' || convention === 'iii' || convention === 'e';
+}
+
+/** Whether the next layer's read condenses stored maps: the condensed map then stays on chip. */
+export function condensesOnRead(options: StepOptions): boolean {
+  return !options.virtualFeatureMaps && (options.convention === 'b' || options.convention === 'iii');
 }
 
 /** Splits the network into steps for a machine. Throws `InputError` when the machine lacks a unit it needs. */
@@ -171,7 +194,9 @@ class StepPlanner {
         next.work.pooling.countIncludesPadding && (work.stage === 'array' || work.stage === 'activation')
           ? work.table !== undefined
           : false;
-      if (commutes && !padsBehindTable && this.machine.postProcessing.spatialPool !== null) {
+      const { convention = 'a' } = this.options;
+      const isLate = convention === 'e' || (stored !== undefined && poolsLate(convention));
+      if (commutes && !isLate && !padsBehindTable && this.machine.postProcessing.spatialPool !== null) {
         pooling = next.work.pooling;
         fused.push(next);
       }
