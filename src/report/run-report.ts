@@ -16,7 +16,7 @@ import {
 import type { LayeredNetwork } from '../quant/layers.ts';
 import { layerMinimumBytes, networkMinimumBytes, passBounds, type StepBounds } from '../schedule/minima.ts';
 import type { Program } from '../schedule/program.ts';
-import { passName, ratioOf, type Step } from '../schedule/steps.ts';
+import { passName, ratioOf, type Step, type StoredConvention } from '../schedule/steps.ts';
 import { addEnergies, energySchema, passEnergy } from './energy-report.ts';
 import { memoryReport, memoryReportSchema, rowCounters } from './memory-report.ts';
 import { type MemoryStudy, memoryStudySchema } from './memory-study-report.ts';
@@ -193,7 +193,7 @@ export async function runReport(
     },
     mode,
     virtualFeatureMaps: placementOfVirtualMaps(program),
-    fusion: program.fusion ? 'on' : 'off',
+    fusion: program.how.fusion ? 'on' : 'off',
     conventions: conventions(program, machine.dram),
     totals: {
       cycles: result.cycles,
@@ -331,13 +331,22 @@ function placementOfVirtualMaps(program: Program): RunReport['virtualFeatureMaps
   return program.steps.some(isReduced) ? 'on chip' : 'none';
 }
 
+/** What the conventions of `StoredConvention` do, in words. */
+export const conventionTexts: Record<StoredConvention, string> = {
+  a: 'convolution and spatial maximum in the pipe, all pooled maps written, a second pass reads them, keeps the maxima and writes those',
+  b: 'convolution and spatial maximum in the pipe, all pooled maps written; they are read once, through the cross-channel unit, and the maxima stay in the feature buffer for the next layer',
+  ii: 'convolution in the pipe, all unpooled maps written; a second pass reads them, takes the maxima across channels and the spatial ones, and writes those',
+  iii: 'convolution in the pipe, all unpooled maps written; they are read once, through the cross-channel and the spatial unit, and the maxima stay in the feature buffer for the next layer',
+  e: 'as ii, and no spatial pooling in the pipe of any convolution, with virtual maps on chip neither: it is a pass of its own',
+};
+
 function conventions(program: Program, dram: DramConfig): string[] {
   const lines = [
     'Bytes are payload: what a transaction carries, not what a burst could.',
     `Each filter has a ${program.values.recordBytes}-byte record (bias, two multipliers, shift), counted as weights.`,
     `A value of a feature map takes ${program.values.elementBytes} byte${program.values.elementBytes > 1 ? 's' : ''}, a weight ${program.values.weightBytes}; narrower ones are not packed.`,
     'Rows of the halo between bands of a layer are read again and counted again.',
-    program.fusion
+    program.how.fusion
       ? 'Fusion on: feature maps stay on chip between layers where they fit, and layers are fused row by row; a..b is one pass of the layers a to b.'
       : 'Fusion off: every layer reads its input from DRAM and writes its output there.',
     'The program itself is held on chip; fetching it is not counted.',
@@ -345,9 +354,8 @@ function conventions(program: Program, dram: DramConfig): string[] {
     ...memoryConventions(dram),
   ];
   if (placementOfVirtualMaps(program) === 'stored') {
-    lines.push(
-      'Stored virtual maps (convention a): convolution and spatial maximum in the pipe, all pooled maps written, a second pass reads them, keeps the maxima and writes those.',
-    );
+    const convention = program.how.convention ?? 'a';
+    lines.push(`Stored virtual maps (convention ${convention}): ${conventionTexts[convention]}.`);
   }
   return lines;
 }

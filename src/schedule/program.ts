@@ -15,7 +15,7 @@ import type { RowRange, ValueSizes } from './geometry.ts';
 import { type DramLayout, layoutDram, type Placement, dramShares, type TiledStep } from './layout.ts';
 import { planInDram, planOnChip } from './residency.ts';
 import { StepEmitter } from './step-emitter.ts';
-import { condensesOnRead, peakFeatureMapBytes, planSteps, type StepOptions, tableOf } from './steps.ts';
+import { condensesOnRead, peakFeatureMapBytes, planSteps, type StepOptions, type StoredConvention, tableOf } from './steps.ts';
 
 export interface Program {
   readonly graph: Graph;
@@ -25,8 +25,8 @@ export interface Program {
   readonly steps: readonly TiledStep[];
   /** What lies between two barriers, in order: one step, or fused ones. */
   readonly passes: readonly Pass[];
-  /** Whether maps may stay on chip between steps. */
-  readonly fusion: boolean;
+  /** How it was planned. */
+  readonly how: ScheduleChoice;
   readonly commands: readonly Command[];
   readonly layout: DramLayout;
   readonly values: ValueSizes;
@@ -37,9 +37,14 @@ export interface Program {
 /** Steps [first, end) of a program, which one barrier ends. */
 export type Pass = RowRange;
 
-export interface CompileOptions extends StepOptions {
+export interface ScheduleChoice {
   /** Keep feature maps on chip between steps, and fuse steps row by row, where that is cheaper. Default false. */
   readonly fusion?: boolean | undefined;
+  /** How stored virtual maps move; default 'a'. */
+  readonly convention?: StoredConvention | undefined;
+}
+
+export interface CompileOptions extends StepOptions, ScheduleChoice {
   readonly numbers: NumberOptions;
 }
 
@@ -79,7 +84,7 @@ export function compileProgram(
   const steps = isOnChip
     ? planOnChip(planned, network.machineOutputs, machine, values, rule)
     : planInDram(planned, machine, values);
-  return emitProgram(network, steps, machine, options.numbers, quantised, undefined, options.fusion);
+  return emitProgram(network, steps, machine, options.numbers, options, quantised);
 }
 
 /** Places and emits steps whose tilings are given. */
@@ -88,9 +93,9 @@ export function emitProgram(
   steps: readonly TiledStep[],
   machine: MachineConfig,
   numbers: NumberOptions,
+  { fusion, convention }: ScheduleChoice = {},
   quantised?: QuantisedNetwork,
   placement?: Placement,
-  fusion = false,
 ): Program {
   const outputs = network.machineOutputs;
   const values = valueSizes(machine, numbers);
@@ -109,7 +114,7 @@ export function emitProgram(
     outputs,
     steps,
     passes,
-    fusion,
+    how: { fusion, convention },
     commands: emitter.commands,
     layout,
     values,

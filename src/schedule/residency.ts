@@ -91,6 +91,14 @@ class Planner {
     this.featureBytes = bytes - (bytes % values.elementBytes);
     this.links = steps.map((_, index) => this.linkBefore(index, outputs));
     this.states = steps.map(() => new Map());
+    const stored = steps.find(
+      (step, index) => step.inputKind === 'virtualFeatureMaps' && this.links[index + 1] === undefined,
+    );
+    if (rule === 'condensed' && stored !== undefined) {
+      throw new InputError(
+        `layer '${stored.name}': its stored maps can't be condensed as they are read, expected a crossChannelPool unit for them and one layer that reads the result`,
+      );
+    }
     this.states.push(new Map());
   }
 

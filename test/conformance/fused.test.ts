@@ -9,13 +9,14 @@ import { runInteger } from '../../src/quant/integer-executor.ts';
 import { layerNetwork } from '../../src/quant/layers.ts';
 import { compileProgram, type Program } from '../../src/schedule/program.ts';
 import { runProgram } from '../../src/schedule/run.ts';
+import { storedConventions } from '../../src/schedule/steps.ts';
 import { expectCycles, expectTensors, expectTraffic } from './check-run.test-helper.ts';
 import { hazardWatch } from './hazards.test-helper.ts';
 import { dramOf, randomDesign } from './random-machines.test-helper.ts';
 import { randomInput, randomIntegers } from './random-networks.test-helper.ts';
 
 /** Cases of the property, and how many of them must show each feature. */
-const CASES = 300;
+const CASES = 400;
 const LEAST = 5;
 
 const features = [
@@ -35,6 +36,8 @@ const features = [
   'pool in a fused pass',
   'stride in a fused pass',
   'virtual maps in a fused pass',
+  'stored maps, pooled late',
+  'stored maps condensed as they are read',
 ] as const;
 type Feature = (typeof features)[number];
 const seen = new Map<Feature, number>(features.map((feature) => [feature, 0]));
@@ -47,7 +50,7 @@ const layer: fc.Arbitrary<(at: number) => string[]> = fc.oneof(
   { arbitrary: convolution(), weight: 4 },
   {
     arbitrary: fc
-      .record({ kernel: fc.constantFrom(2, 3, 3, 3), stride: fc.constantFrom(1, 1, 1, 2) })
+      .record({ kernel: fc.constantFrom(2, 3, 3, 3, 3), stride: fc.constantFrom(1, 1, 1, 1, 2) })
       .map(({ kernel, stride }) => (at: number) => [
         `{ op: convolution, name: depthwise${at}, groups: depthwise, kernel: ${kernel}, stride: ${stride}, padding: 1 }`,
       ]),
@@ -106,8 +109,14 @@ describe('accelerator = integer executor with maps on chip', () => {
         randomDesign,
         sizes,
         dramOf,
+        // Most with fusion; others with stored maps under one of the conventions.
+        fc.oneof(
+          { arbitrary: fc.constant(null), weight: 3 },
+          { arbitrary: fc.constantFrom(...storedConventions), weight: 1 },
+        ),
         fc.nat(),
-        async (model, { machine: drawn, numbers }, { taps, moveBytes, ...bytes }, otherDram, seed) => {
+        async (model, design, { taps, moveBytes, ...bytes }, otherDram, stored, seed) => {
+          const { machine: drawn, numbers } = design;
           const { buffers, peArray, postProcessing } = drawn;
           const machine: MachineConfig = {
             ...drawn,
@@ -120,7 +129,12 @@ describe('accelerator = integer executor with maps on chip', () => {
               parameter: { bytes: bytes.parameter },
               output: { bytes: bytes.output },
             },
-            postProcessing: { ...postProcessing, spatialPool: { maximumWindow: 8 } },
+            postProcessing: {
+              ...postProcessing,
+              spatialPool: { maximumWindow: 8 },
+              // Two in three: chains condense by two.
+              crossChannelPool: seed % 3 === 0 ? null : { maximumRatio: 4, mean: true },
+            },
           };
           let program: Program;
           let network: ReturnType<typeof layerNetwork>;
@@ -128,7 +142,10 @@ describe('accelerator = integer executor with maps on chip', () => {
           try {
             network = layerNetwork(readModel(model, 'chain.yaml'));
             quantised = randomIntegers(network, numbers, seed);
-            const options = { virtualFeatureMaps: true, fusion: true, numbers };
+            const options =
+              stored === null
+                ? { virtualFeatureMaps: true, fusion: true, numbers }
+                : { virtualFeatureMaps: false, convention: stored, numbers };
             program = compileProgram(network, machine, options, quantised);
           } catch (error) {
             if (!(error instanceof InputError)) throw error;
@@ -172,7 +189,12 @@ describe('accelerator = integer executor with maps on chip', () => {
   });
 });
 
-function* featuresOf({ steps, passes, commands }: Program): Generator<Feature> {
+function* featuresOf({ steps, passes, commands, how }: Program): Generator<Feature> {
+  if (steps.some(({ step }) => step.outputKind === 'virtualFeatureMaps')) {
+    const { convention } = how;
+    if (convention !== 'a' && convention !== 'b') yield 'stored maps, pooled late';
+    if (convention === 'b' || convention === 'iii') yield 'stored maps condensed as they are read';
+  }
   const computes = commands.filter((command) => command.op === 'compute');
   if (computes.some((tile) => tile.depthwise === 1)) yield 'depthwise mode';
   if (computes.some((tile) => tile.ringRow + tile.rows > tile.ringRows && tile.ringRows > 0)) {

@@ -22,7 +22,7 @@ const allowed: Record<string, readonly string[]> = {
   import: ['config', 'core', 'graph', 'ops', 'hw'],
   export: ['core', 'graph', 'ops', 'quant', 'import'],
 };
-const tops = ['pipeline.ts', 'validation.ts', 'memory-study.ts', 'index.ts'];
+const tops = ['pipeline.ts', 'validation.ts', 'memory-study.ts', 'convention-study.ts', 'index.ts'];
 const everywhere = [...Object.keys(allowed), ...tops];
 for (const top of tops) allowed[top] = everywhere;
 allowed.cli = everywhere;
