@@ -45,6 +45,8 @@ export interface FusedPass {
 export interface FusionChoice {
   /** Output rows of the last step that are computed at a time. */
   readonly lastRows: number;
+  /** Least rows of a band in depthwise mode, which reads rows of the halo again for every band. */
+  readonly depthwiseRows: number;
   /** Whether rings have room for another band, so that no step waits for the one before to finish its last rows. */
   readonly hasSlack: boolean;
   /** The first input is on chip as a whole. */
@@ -67,7 +69,7 @@ export function fuseSteps(
   choice: FusionChoice,
 ): FusedPass | undefined {
   if (steps.filter((step) => tableOf(step) !== undefined).length > 1) return undefined;
-  const rows = bandRows(steps, choice.lastRows, machine, values);
+  const rows = bandRows(steps, choice, machine, values);
   const tilings: Tiling[] = [];
   for (const [index, step] of steps.entries()) {
     const tiling = tileStage(step, machine, values, rows[index]!);
@@ -111,7 +113,7 @@ function runningSums(sizes: readonly number[]): number[] {
 /** Output rows of each step's bands: what a band of the next step newly takes in, or what an output slot holds. */
 function bandRows(
   steps: readonly Step[],
-  lastRows: number,
+  { lastRows, depthwiseRows }: FusionChoice,
   machine: MachineConfig,
   values: ValueSizes,
 ): number[] {
@@ -121,7 +123,10 @@ function bandRows(
     const step = steps[index]!;
     const mapRow = step.outputShape[2] * values.elementBytes;
     const fits = Math.floor(outputSlotBytes(machine) / (mapRow * smallestTile(step, machine)));
-    rows[index] = Math.max(1, Math.min(taken, step.outputShape[1], fits));
+    const wanted = computesDepthwise(step, machine, values)
+      ? taken * Math.max(1, Math.round(depthwiseRows / taken))
+      : taken;
+    rows[index] = Math.max(1, Math.min(wanted, step.outputShape[1], fits));
     taken = rows[index]! * (step.pooling?.stride[0] ?? 1) * workloadOf(step).strideRows;
   }
   return rows;

@@ -14,7 +14,7 @@ import { inputRowsFor, type RowRange, type ValueSizes, workloadOf } from './geom
 import type { TiledStep } from './layout.ts';
 import { type KeptMap, nothingKept, placesInDram } from './places.ts';
 import type { Step } from './steps.ts';
-import { chooseTiling, type RatedTiling, rankTilings, rowPitches, type TilingLimits } from './tiling.ts';
+import { chooseTiling, computesDepthwise, type RatedTiling, rankTilings, rowPitches, type TilingLimits } from './tiling.ts';
 
 /** A map as the step that reads it lays it out in the feature buffer. */
 interface WholeMap {
@@ -295,12 +295,17 @@ class Planner {
     const keptEnd: End = keptInput !== undefined && from.held.end === 'low' ? 'high' : 'low';
     let fits = false;
     const lastRows = steps.at(-1)!.outputShape[1];
+    const hasDepthwise = steps.some((step) => computesDepthwise(step, this.machine, this.values));
+    const forms = [false, true].flatMap((hasSlack) =>
+      (hasDepthwise ? [1, 4, 8, 16] : [1]).map((rows) => [hasSlack, rows] as const),
+    );
     for (let rows = 1; rows <= lastRows; rows = rows < 8 ? rows + 1 : rows + Math.ceil(rows / 4)) {
       let fitsRows = false;
-      for (const hasSlack of [false, true]) {
+      for (const [hasSlack, depthwiseRows] of forms) {
         const attempt = (outputShare: number) =>
           fuseSteps(steps, this.machine, this.values, {
             lastRows: rows,
+            depthwiseRows,
             hasSlack,
             isInputKept: keptInput !== undefined,
             outputShare,
