@@ -14,13 +14,15 @@ import type { MachineConfig } from '../hw/machine/config.ts';
 import { tileRecordBytes, tileWeightBytes, type ValueSizes, workloadOf } from './geometry.ts';
 import type { Places } from './places.ts';
 import { type DramShares, inputMapValues, lastUses, outputMapValues, type Step, tableOf } from './steps.ts';
-import { type Tiling, tilingSizes } from './tiling.ts';
+import { type CostEstimate, type Tiling, tilingSizes } from './tiling.ts';
 
 export interface TiledStep {
   readonly step: Step;
   readonly tiling: Tiling;
   /** Absent: a pass of its own whose maps all lie in DRAM. */
   readonly places?: Places | undefined;
+  /** What the search thought that the pass costs which begins with this step; absent for the other steps of a pass. */
+  readonly estimate?: CostEstimate | undefined;
 }
 
 export interface DramLayout {

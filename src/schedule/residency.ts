@@ -14,7 +14,7 @@ import { inputRowsFor, type RowRange, type ValueSizes, workloadOf } from './geom
 import type { TiledStep } from './layout.ts';
 import { type KeptMap, nothingKept, placesInDram } from './places.ts';
 import type { Step } from './steps.ts';
-import { chooseTiling, computesDepthwise, type RatedTiling, rankTilings, rowPitches, type TilingLimits } from './tiling.ts';
+import { computesDepthwise, type RatedTiling, rankTilings, rowPitches, type TilingLimits } from './tiling.ts';
 
 /** A map as the step that reads it lays it out in the feature buffer. */
 interface WholeMap {
@@ -43,11 +43,10 @@ const nothing: Held = { kept: 0, end: 'low' };
 
 /** Every step a pass of its own, all maps in DRAM. */
 export function planInDram(steps: readonly Step[], machine: MachineConfig, values: ValueSizes): TiledStep[] {
-  return steps.map((step, pass) => ({
-    step,
-    tiling: chooseTiling(step, machine, values),
-    places: placesInDram(pass),
-  }));
+  return steps.map((step, pass) => {
+    const { tiling, cost } = rankTilings(step, machine, values, 1).best[0]!;
+    return { step, tiling, places: placesInDram(pass), estimate: cost };
+  });
 }
 
 /**
@@ -261,7 +260,9 @@ class Planner {
     this.reach(index + 1, {
       held: out,
       objective: from.objective + rated.cost.objective,
-      last: { from, plan: (pass) => [{ step, tiling: rated.tiling, places: { ...places, pass } }] },
+      last: { from, plan: (pass) => [
+          { step, tiling: rated.tiling, places: { ...places, pass }, estimate: rated.cost },
+        ] },
     });
   }
 
@@ -359,7 +360,8 @@ class Planner {
           const placed = placeFused(steps, pass, fused, low, input);
           const last = placed.at(-1)!;
           const kept = output && this.keptMap(output, out);
-          return [...placed.slice(0, -1), { ...last, places: { ...last.places!, output: kept } }];
+          const all = [...placed.slice(0, -1), { ...last, places: { ...last.places!, output: kept } }];
+          return all.map((tiled, at) => (at === 0 ? { ...tiled, estimate: fused.cost } : tiled));
         },
       },
     });

@@ -510,8 +510,18 @@ export function estimateCost(
   const outputBytes = outputShare * product(step.outputShape) * values.elementBytes;
   const cyclesPerByte = clockMHz / peakBandwidthMBps(dram);
   const transferCommands = bandCount * tileCount * (chunkCount + 1 + tilesPerBand);
-  const dramCycles =
-    (inputBytes + weightBytes + outputBytes) * cyclesPerByte + transferCommands * dma.descriptorCycles;
+  const loadedChannels = !tiling.inputResident
+    ? largest.groups * tiling.channelsPerChunk
+    : work.groups > 1
+      ? step.inputShape[0]
+      : tiling.channelsPerChunk;
+  const inputStretch = loadedChannels * step.inputShape[2] * values.elementBytes;
+  const outputStretch = (filters / ratio) * step.outputShape[2] * values.elementBytes;
+  const busBytes =
+    inputBytes * burstOverhead(machine, inputStretch) +
+    weightBytes +
+    outputBytes * burstOverhead(machine, outputStretch);
+  const dramCycles = busBytes * cyclesPerByte + transferCommands * dma.descriptorCycles;
 
   const latency = ceilDiv(idleLatencyNs(dram) * clockMHz, 1000);
   // Without a second slot a transfer waits for the compute before it and the compute for the transfer; with one,
@@ -533,6 +543,15 @@ export function estimateCost(
     weightBytes,
     outputBytes,
   };
+}
+
+/**
+ * What the bus carries for a byte of contiguous stretches of `bytes`: a memory with rows moves whole bursts, and a stretch
+ * begins and ends anywhere in one.
+ */
+function burstOverhead({ dram, dma }: MachineConfig, bytes: number): number {
+  if (dram.kind === 'ideal') return 1;
+  return (bytes + dma.burstBytes - greatestCommonDivisor(bytes, dma.burstBytes)) / bytes;
 }
 
 /** Cycles of one channel's strips over `rows` rows in depthwise mode. */
