@@ -25,12 +25,16 @@ function machineFor(seed: number): MachineConfig {
   return {
     ...base,
     buffers: { ...base.buffers, feature: { bytes: 4096, banks: 2 ** dice.between(0, 6) } },
-    postProcessing: { ...base.postProcessing, spatialPool: dice.chance(0.5) ? { maximumWindow: 4, average: true } : null },
+    postProcessing: {
+      ...base.postProcessing,
+      spatialPool: dice.chance(0.5) ? { maximumWindow: 4, average: true } : null,
+    },
     dma: {
       burstBytes: dice.pick([16, 32, 64, 128] as const),
       outstandingReads: dice.between(1, 9),
       outstandingWrites: dice.between(1, 9),
       descriptorCycles: dice.between(2, 6),
+      moves: false,
     },
     sequencer: { queueDepth: dice.between(4, 7), startCycles: 4 },
   };

@@ -22,6 +22,19 @@ export const peArraySchema = z
       .describe(
         'Cycles from reading operands to the finished product sum: buffer, operand register, multiply-add',
       ),
+    depthwise: z
+      .strictObject({
+        taps: z
+          .int()
+          .min(1)
+          .max(256)
+          .describe('Most taps of a kernel, summed by a tree over the multipliers of so many columns'),
+      })
+      .nullable()
+      .default(null)
+      .describe(
+        'Depthwise mode: one row of R values a cycle passes shift registers and a tree of adders; null: a depthwise layer uses one column',
+      ),
   })
   .describe(
     'Processing elements; each has an accumulator and a shadow of it that drains during the next fold',
