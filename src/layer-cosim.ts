@@ -11,6 +11,7 @@ import type { AnyOp, Graph, Shape } from './graph/graph.ts';
 import type { MachineConfig } from './hw/machine/config.ts';
 import type { VerilogModule } from './hw/verilog.ts';
 import { add } from './ops/add/add.ts';
+import { averagePool } from './ops/average-pool/average-pool.ts';
 import { clippedRelu } from './ops/clipped-relu/clipped-relu.ts';
 import { convolution } from './ops/convolution/convolution.ts';
 import { crossChannelPool } from './ops/cross-channel-pool/cross-channel-pool.ts';
@@ -170,7 +171,7 @@ function randomLayers(machine: MachineConfig, dice: Dice, [channels]: Shape): La
   if (ratio > 1) layers.push({ op: crossChannelPool, attributes: { ratio } });
   if (window > 0 && dice.chance(0.5)) {
     layers.push({
-      op: maxPool,
+      op: spatialPool?.average === true ? dice.pick([maxPool, averagePool]) : maxPool,
       attributes: { window, stride: dice.between(1, 2), padding: dice.pick(['valid', 'same']) },
     });
   }

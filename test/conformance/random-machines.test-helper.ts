@@ -186,7 +186,7 @@ const randomHardware: fc.Arbitrary<MachineConfig> = fc.noBias(
         pipelineDepth: random.depths[1],
         crossChannelPool:
           random.maximumRatio === null ? null : { maximumRatio: random.maximumRatio, mean: random.mean },
-        spatialPool: { maximumWindow: random.maximumWindow },
+        spatialPool: { maximumWindow: random.maximumWindow, average: true },
       },
       dma: {
         burstBytes: random.burstBytes as MachineConfig['dma']['burstBytes'],

@@ -87,6 +87,18 @@ const mutations: readonly Mutation[] = [
     to: "preload ? 18'd0",
   },
   {
+    mistake: 'averages are rounded down',
+    module: 'window_average',
+    from: /(wire \[\d+:0\] dividend = [^+;]*) \+ [^;]*;/,
+    to: '$1;',
+  },
+  {
+    mistake: 'operands of a sum have the multiplier of the first',
+    module: 'stream_sums',
+    from: /records\[operand\]/,
+    to: "records[4'd0]",
+  },
+  {
     mistake: 'the zero point is not subtracted',
     module: 'feature_lanes',
     from: / - zero;/,
@@ -95,7 +107,7 @@ const mutations: readonly Mutation[] = [
 ];
 
 /** Enough for every unit to be met in every way. */
-const tiles = 80;
+const tiles = 120;
 
 async function mismatches(modules: readonly VerilogModule[]): Promise<number> {
   const totals = await coSimulate(smallMachine, { seed: 7, tiles, build: buildCompiled, modules });

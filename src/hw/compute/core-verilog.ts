@@ -17,7 +17,8 @@ import { peArrayModules, peArrayWidths } from '../pe-array/verilog.ts';
 import { operandMultiplierBits, usesWideRecords } from '../requantise/parameters.ts';
 import { lookupTableModules, tableWordAddressBits } from '../requantise/table-verilog.ts';
 import { requantiseInputBits, requantiseModules, streamedBits, valueBits } from '../requantise/verilog.ts';
-import { spatialPoolVerilog } from '../spatial-pool/verilog.ts';
+import { averageVerilog, sideBits } from '../spatial-pool/average-verilog.ts';
+import { distanceBits, spatialPoolVerilog } from '../spatial-pool/verilog.ts';
 import {
   bitsFor,
   type CountedModule,
@@ -71,15 +72,40 @@ export function computeModules(machine: MachineConfig): readonly CountedModule[]
       : [
           once(
             spatialPoolVerilog({
+              kind: 'maximum',
               lanes: shape.rows,
               window: spatialPool.maximumWindow,
               value: shape.value,
               stored: shape.stored,
             }),
           ),
+          ...averageModules(machine, shape),
           ...wideBufferModules(shape.line!),
         ]),
     ...wideBufferModules(shape.output),
+  ];
+}
+
+/** Sums of windows, and the division behind each. */
+function averageModules(machine: MachineConfig, shape: ComputeShape): CountedModule[] {
+  const { requantise, spatialPool } = machine.postProcessing;
+  const { rows, pooledLanes, windowSum } = shape;
+  if (windowSum === undefined) return [];
+  const window = spatialPool!.maximumWindow;
+  return [
+    {
+      ...spatialPoolVerilog({ kind: 'sum', lanes: rows, window, value: windowSum, stored: windowSum }),
+      count: 1,
+    },
+    {
+      ...averageVerilog({
+        bits: machine.peArray.activationBits,
+        sum: windowSum,
+        window,
+        rounding: requantise.rounding,
+      }),
+      count: pooledLanes,
+    },
   ];
 }
 
@@ -297,7 +323,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     wire ${range(rows * feature.address)} addresses;
     wire ${range(addressBits(shape.weights))} weight_address;
     wire [16:0] zero_point;
-    wire chain_free, swap, preload, preload_two, stream_start, offer, offer_free, stream_end, fetch, is_sum, add;
+    wire chain_free, swap, preload, preload_two, stream_start, offer, offer_free, stream_end, fetch, is_sum, stream_read;
     wire ${range(operandBits)} operand;
     wire ${range(columnCount)} fold_columns;
     wire ${range(laneCount)} fold_lanes;
@@ -308,8 +334,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       .command_valid(head_valid),
       .command(head),
       .command_take(head_take),
-      .resting(resting),
-      ${connect(['clk', 'rst', 'from_load', 'from_store', 'to_load', 'read', 'wanted', 'addresses', 'read_done', 'weight_address', 'step', 'first', 'accumulate_in', 'unsigned_features', 'zero_point', 'subtract', 'chain_free', 'swap', 'preload', 'preload_two', 'stream_start', 'fetch', 'operand', 'is_sum', 'add', 'offer', 'offer_free', 'stream_end', 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post'])}
+      ${connect(['clk', 'rst', 'resting', 'from_load', 'from_store', 'to_load', 'read', 'wanted', 'addresses', 'read_done', 'weight_address', 'step', 'first', 'accumulate_in', 'unsigned_features', 'zero_point', 'subtract', 'chain_free', 'swap', 'preload', 'preload_two', 'stream_start', 'fetch', 'operand', 'is_sum', 'stream_read', 'offer', 'offer_free', 'stream_end', 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post'])}
     );
 
     // The chain, and what is taken from it or from the stream.
@@ -339,14 +364,14 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       .write_data(feature_write_data)
     );
     reg ${range(rows)} wanted_1;
-    reg step_1, first_1, swap_1, add_1, offer_1, preload_1;
+    reg step_1, first_1, swap_1, stream_read_1, offer_1, preload_1;
     reg ${range(operandBits)} operand_1;
     always @(posedge clk) begin
       wanted_1 <= wanted;
       step_1 <= step & ~rst;
       first_1 <= first;
       swap_1 <= swap & ~rst;
-      add_1 <= add & ~rst;
+      stream_read_1 <= stream_read & ~rst;
       offer_1 <= offer;
       operand_1 <= operand;
       preload_1 <= accumulate_in;
@@ -424,7 +449,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       .write_multiplier(record[32 +: ${operandMultiplierBits}]),
       .is_sum(is_sum),
       .operand(operand_1),
-      .add(add_1),
+      .read(stream_read_1),
       .last(offer_1),
       .features(features),
       .zero_point(operand_zero_point),
@@ -532,7 +557,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
         ]
       : verilogLines(`
     wire reduced_valid;
-    cross_channel_pool maxima (
+    cross_channel_pool across_channels (
       .clk(clk),
       .valid(taken_${stages}),
       .first(vector_first_${stages}),
@@ -584,7 +609,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     `wire ${range(shape.writeLanes)} write_mask;`,
     `wire ${range(shape.writeLanes * value)} write_values;`,
     ...(hasPool
-      ? poolLines(shape, stages)
+      ? poolLines(machine, shape, stages)
       : ['assign write_mask = plain_mask;', 'assign write_values = present;']),
     `wire ${range(shape.writeLanes * stored)} write_stored;`,
     'generate',
@@ -666,40 +691,49 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
 }
 
 /** The pooling unit, its line buffer, and the choice between pooled and plain values. */
-function poolLines(shape: ComputeShape, stages: number): string[] {
-  const { rows, value, stored, pooledLanes } = shape;
+function poolLines(machine: MachineConfig, shape: ComputeShape, stages: number): string[] {
+  const { rows, value, stored, pooledLanes, windowSum } = shape;
   const line = shape.line!;
   const spare = (pooledLanes - rows) * value;
-  return verilogLines(`
+  const averages = windowSum !== undefined;
+  const connected = (names: readonly string[]): string =>
+    names.map((name) => `.${name}(at_${name}),`).join('\n    ');
+  const places = [
+    'skip',
+    'count',
+    'window',
+    'stride',
+    'distance',
+    'windows',
+    'left_edge',
+    'right_edge',
+    'first_row',
+    'last_row',
+  ];
+  return [
+    ...verilogLines(`
   // The line buffer is read a cycle ahead.
   wire ${range(addressBits(line))} line_read;
   assign line_read = target_${stages - 1}[${addressBits(line) - 1}:0];
-  wire ${range(pooledLanes * stored)} line_values, line_stored;
-  wire ${range(pooledLanes * value)} pooled_values;
+  wire ${range(line.lanes * stored)} line_values, line_stored;
+  wire ${range(line.lanes)} line_stays;
+  wire ${range(pooledLanes * value)} maxima, pooled_values;
   wire ${range(pooledLanes)} stays, leaves;
   spatial_pool pooling (
     .valid(at_write & at_pooled),
     .values(present),
-    .skip(at_skip),
-    .count(at_count),
-    .window(at_window),
-    .stride(at_stride),
-    .distance(at_distance),
-    .windows(at_windows),
-    .left_edge(at_left_edge),
-    .right_edge(at_right_edge),
-    .first_row(at_first_row),
-    .last_row(at_last_row),
+    ${connected(places)}
     .unsigned_values(at_unsigned_values),
-    .line(line_values),
-    .out(pooled_values),
+    .line(line_values${range(pooledLanes * stored)}),
+    .out(maxima),
     .stays(stays),
     .leaves(leaves)
   );
+  wire ${range(pooledLanes * stored)} maxima_stored;
   generate
     for (i = 0; i < ${pooledLanes}; i = i + 1) begin : open
-      wire ${range(value)} one = pooled_values[i * ${value} +: ${value}];
-      assign line_stored[i * ${stored} +: ${stored}] = ${value >= stored ? `one${range(stored)}` : signExtend('one', value, stored)};
+      wire ${range(value)} one = maxima[i * ${value} +: ${value}];
+      assign maxima_stored[i * ${stored} +: ${stored}] = ${value >= stored ? `one${range(stored)}` : signExtend('one', value, stored)};
       ${value > stored ? `wire unused = one[${value - 1}];` : ''}
     end
   endgenerate
@@ -707,11 +741,88 @@ function poolLines(shape: ComputeShape, stages: number): string[] {
     .clk(clk),
     .read_address(line_read),
     .read_data(line_values),
-    .write(stays),
+    .write(line_stays),
     .write_address(at_line_address),
     .write_data(line_stored)
   );
   assign write_mask = at_pooled ? leaves : ${spare === 0 ? 'plain_mask' : `{${pooledLanes - rows}'d0, plain_mask}`};
   assign write_values = at_pooled ? pooled_values : ${spare === 0 ? 'present' : `{${spare}'d0, present}`};
+  `),
+    ...(averages
+      ? averageLines(machine, shape, connected(places))
+      : [
+          'assign pooled_values = maxima;',
+          'assign line_stays = stays;',
+          'assign line_stored = maxima_stored;',
+        ]),
+  ];
+}
+
+/** Sums beside the maxima; a sum takes two values of the line buffer. */
+function averageLines(machine: MachineConfig, shape: ComputeShape, connected: string): string[] {
+  const { rows, value, stored, pooledLanes, windowSum } = shape;
+  const bits = value - 1;
+  const sum = windowSum!;
+  const tap = bitsFor(machine.postProcessing.spatialPool!.maximumWindow ** 2);
+  const places = bitsFor(256 * (pooledLanes + 1));
+  const P = (name: string, width: number): string => `{${places - width}'d0, ${name}}`;
+  const { laneCount } = shape;
+  return verilogLines(`
+
+  // Averages: values are counted from the lowest one.
+  wire ${range(rows * sum)} counted;
+  wire ${range(pooledLanes * sum)} window_sums;
+  wire ${range(pooledLanes * value)} averages;
+  wire ${range(pooledLanes)} sums_stay, sums_leave;
+  generate
+    for (i = 0; i < ${rows}; i = i + 1) begin : count_from_lowest
+      wire ${range(bits)} one = present[i * ${value} +: ${bits}] ^ {~at_unsigned_values, ${bits - 1}'d0};
+      assign counted[i * ${sum} +: ${sum}] = {${sum - bits}'d0, one};
+    end
+  endgenerate
+  spatial_sum summing (
+    .valid(at_write & at_pooled),
+    .values(counted),
+    ${connected}
+    .line(line_values),
+    .out(window_sums),
+    .stays(sums_stay),
+    .leaves(sums_leave)
+  );
+  // Columns of a window inside the map: all less those left of it and right of it.
+  wire ${range(places)} place_0 = ${P('at_distance', distanceBits)};
+  wire ${range(places)} from_edge = ${P('at_column', sideBits)};
+  wire ${range(places)} window_columns = ${P('at_window', sideBits)};
+  wire ${range(places)} segment_lanes = ${P('at_count', laneCount)};
+  ${Array.from({ length: pooledLanes - 1 }, (_, m) => `wire ${range(places)} place_${m + 1} = place_${m} + ${P('at_stride', 8)};`).join('\n  ')}
+  wire ${range(pooledLanes * places)} window_places = {${Array.from({ length: pooledLanes }, (_, m) => `place_${pooledLanes - 1 - m}`).join(', ')}};
+  generate
+    for (i = 0; i < ${pooledLanes}; i = i + 1) begin : divide
+      wire ${range(places)} last = window_places[i * ${places} +: ${places}];
+      wire ${range(places)} behind = last + from_edge + ${literal(places, 1)};
+      wire ${range(places)} cut_left = (behind < window_columns) ? window_columns - behind : ${literal(places, 0)};
+      wire ${range(places)} cut_right = (last >= segment_lanes) ? last + ${literal(places, 1)} - segment_lanes : ${literal(places, 0)};
+      wire ${range(places)} columns = window_columns - cut_left - cut_right;
+      window_average division (
+        .total(window_sums[i * ${sum} +: ${sum}]),
+        .rows(at_row_taps),
+        .columns(columns${range(sideBits)}),
+        .all(at_window_taps${range(tap)}),
+        .count_padding(at_count_padding),
+        .padding(at_padding),
+        .unsigned_values(at_unsigned_values),
+        .average(averages[i * ${value} +: ${value}])
+      );
+      assign line_stored[2 * i * ${stored} +: ${2 * stored}] = at_averaging
+        ? window_sums[i * ${sum} +: ${sum}]
+        : ${pooledLanes === 1 ? `{${stored}'d0, maxima_stored}` : `maxima_pairs[2 * i * ${stored} +: ${2 * stored}]`};
+      assign line_stays[2 * i +: 2] = at_averaging ? {2{sums_stay[i]}} : ${pooledLanes === 1 ? "{1'b0, stays}" : 'stay_pairs[2 * i +: 2]'};
+      wire unused = |columns[${places - 1}:${sideBits}];
+    end
+  endgenerate
+  ${pooledLanes === 1 ? '' : `wire ${range(2 * pooledLanes * stored)} maxima_pairs = {${pooledLanes * stored}'d0, maxima_stored};`}
+  ${pooledLanes === 1 ? '' : `wire ${range(2 * pooledLanes)} stay_pairs = {${pooledLanes}'d0, stays};`}
+  assign pooled_values = at_averaging ? averages : maxima;
+  wire unused_sums = |{sums_leave, at_window_taps};
   `);
 }

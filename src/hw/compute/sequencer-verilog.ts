@@ -99,7 +99,7 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       out('fetch', undefined, 'records of operands are read from this cycle on, one a cycle'),
       out('operand', operandBits, 'of a sum: the one that is read, or whose record is'),
       out('is_sum'),
-      out('add', undefined, 'a streamed vector was read'),
+      out('stream_read', undefined, 'a streamed vector was read'),
       out('offer', undefined, 'and is complete with this cycle'),
       input('offer_free'),
       input('stream_end', undefined, 'the last vector of a stream was taken'),
@@ -224,8 +224,8 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       assign read = may_step | may_stream;
       wire fire = read & read_done;
       assign step = fire & ~tile_stream;
-      assign add = fire & tile_stream;
-      assign offer = add & last_operand;
+      assign stream_read = fire & tile_stream;
+      assign offer = stream_read & last_operand;
 
       wire steps_end;
       wire maps_end;
@@ -241,7 +241,7 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
         if (fetch_start) fetch_left <= tile_operands;
         else if (fetching & ~fetched) fetch_left <= fetch_left - ${literal(operandBits, 1)};
         if (setup | offer | (fetch & (fetch_left == ${literal(operandBits, 1)}))) operand_q <= ${literal(operandBits, 0)};
-        else if (fetch | add) operand_q <= operand_q + ${literal(operandBits, 1)};
+        else if (fetch | stream_read) operand_q <= operand_q + ${literal(operandBits, 1)};
         if (preload) preload_left <= ${literal(columnCount, columns - 1)};
         else if (preloading & ~preloaded) preload_left <= preload_left - ${literal(columnCount, 1)};
         if (rst) begin
@@ -354,7 +354,7 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
         end else if (offer) begin
           plane_base <= maps_end ? group_base : next_plane;
           tap_base <= maps_end ? group_base : next_plane;
-        end else if (add) begin
+        end else if (stream_read) begin
           tap_base <= tap_base + operand_pitch;
         end else if (step) begin
           if (~tap_columns_end) tap_base <= tap_base + ${resized('tile_dilation_columns', 8, address)};

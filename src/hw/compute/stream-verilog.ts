@@ -46,7 +46,7 @@ export function streamSumsVerilog(machine: MachineConfig): VerilogModule {
       input('write_multiplier', operandMultiplierBits),
       input('is_sum', undefined, 'else values pass as they are'),
       input('operand', operandBits, 'whose values these are'),
-      input('add', undefined, 'they belong to a vector'),
+      input('read', undefined, 'they belong to a vector'),
       input('last', undefined, 'which is complete with them'),
       input('features', lanes * value, `lane i: bits ${value} i and up, signed`),
       { direction: 'output', name: 'zero_point', width: zeroBits, meaning: "the operand's" },
@@ -58,10 +58,10 @@ export function streamSumsVerilog(machine: MachineConfig): VerilogModule {
       wire ${range(zeroBits + operandMultiplierBits)} record = records[operand];
       assign zero_point = record[${zeroBits + operandMultiplierBits - 1}:${operandMultiplierBits}];
       wire ${range(operandMultiplierBits)} multiplier = is_sum ? record${range(operandMultiplierBits)} : ${literal(operandMultiplierBits, 1)};
-      reg add_1, last_1, first_1;
+      reg read_1, last_1, first_1;
       always @(posedge clk) begin
         if (write) records[write_operand] <= {write_zero_point, write_multiplier};
-        add_1 <= add;
+        read_1 <= read;
         last_1 <= last;
         first_1 <= ~is_sum | (operand == ${literal(operandBits, 0)});
       end
@@ -75,8 +75,8 @@ export function streamSumsVerilog(machine: MachineConfig): VerilogModule {
           wire ${range(sum)} more = so_far + {{${sum - product}{product[${product - 1}]}}, product};
           always @(posedge clk) begin
             product <= feature * $signed({1'b0, multiplier});
-            if (add_1) total <= more;
-            if (add_1 & last_1) complete <= more;
+            if (read_1) total <= more;
+            if (read_1 & last_1) complete <= more;
           end
           assign sums[i * ${sum} +: ${sum}] = complete;
         end

@@ -25,7 +25,10 @@ function machineFor(seed: number): MachineConfig {
   return {
     ...base,
     buffers: { ...base.buffers, feature: { bytes: 4096, banks: 2 ** dice.between(0, 6) } },
-    postProcessing: { ...base.postProcessing, spatialPool: dice.chance(0.5) ? { maximumWindow: 4 } : null },
+    postProcessing: {
+      ...base.postProcessing,
+      spatialPool: dice.chance(0.5) ? { maximumWindow: 4, average: false } : null,
+    },
     dma: {
       burstBytes: dice.pick([16, 32, 64, 128] as const),
       outstandingReads: dice.between(1, 9),
@@ -135,7 +138,8 @@ describe('Verilog of the DMA', () => {
 
   it('has the beats of the simulator', () => {
     const machine = machineFor(3);
-    for (const { name, beatBytes: beat, wordBytes } of dmaShape(machine).targets) {
+    const { targets, output } = dmaShape(machine);
+    for (const { name, beatBytes: beat, wordBytes } of [...targets, output]) {
       expect(beat).toBe(beatBytes(machine, name));
       expect(beat).toBe(Math.min(wordBytes, machine.dma.burstBytes));
     }

@@ -17,6 +17,7 @@ import {
   writeOperandRecords,
 } from '../../hw/requantise/parameters.ts';
 import { streamedBits } from '../../hw/requantise/verilog.ts';
+import type { SpatialPoolConfig } from '../../hw/spatial-pool/config.ts';
 import { lineBufferBytes } from '../../hw/spatial-pool/spatial-pool.ts';
 import { writeParameterRecords } from '../../kernels/records.ts';
 import type { CosimCase, LoadedBuffer } from './case.ts';
@@ -282,7 +283,7 @@ function randomPost(machine: MachineConfig, dice: Dice, numbers: Numbers, tile: 
     (ratio) => tile.filters % ratio === 0 && ratio <= (crossChannelPool?.maximumRatio ?? 1),
   );
   const pools = spatialPool !== null && dice.chance(0.5);
-  const pooling = pools ? randomPooling(spatialPool.maximumWindow, dice, tile) : noPooling;
+  const pooling = pools ? randomPooling(spatialPool, dice, tile) : noPooling;
   return {
     op: 'postProcess',
     requantise: passes ? 0 : 1,
@@ -294,7 +295,7 @@ function randomPost(machine: MachineConfig, dice: Dice, numbers: Numbers, tile: 
     unsigned: numbers.isUnsigned ? 1 : 0,
     ratio: dice.pick(ratios),
     mean: 0,
-    countPadding: 0,
+    countPadding: pooling.poolKind === 2 ? dice.bit() : 0,
     outRows: tile.outRows,
     outColumns: tile.outColumns,
     ...pooling,
@@ -312,7 +313,7 @@ const noPooling = {
   padLeft: 0,
 } as const;
 
-function randomPooling(maximumWindow: number, dice: Dice, tile: Tile) {
+function randomPooling({ maximumWindow, average }: SpatialPoolConfig, dice: Dice, tile: Tile) {
   const axis = (size: number) => {
     const window = dice.between(1, Math.min(maximumWindow, size + 1));
     const stride = dice.between(1, Math.min(4, window + 1));
@@ -325,7 +326,7 @@ function randomPooling(maximumWindow: number, dice: Dice, tile: Tile) {
   const rows = axis(tile.outRows);
   const columns = axis(tile.outColumns);
   return {
-    poolKind: 1,
+    poolKind: average && dice.chance(0.4) ? 2 : 1,
     windowRows: rows.window,
     windowColumns: columns.window,
     strideRows: rows.stride,
@@ -361,7 +362,7 @@ function fits(machine: MachineConfig, tile: Tile, post: Post, chunks: number, su
   if (maps * post.outRows * post.outColumns * tile.elementBytes > buffers.output.bytes) return false;
   if (post.poolKind === 0) return true;
   const line = lineBufferBytes(
-    'maximum',
+    post.poolKind === 2 ? 'average' : 'maximum',
     post.windowRows,
     post.strideRows,
     post.outColumns,
@@ -425,7 +426,8 @@ function randomOperands(
   };
   const feature = containerBytes(peArray.activationBits);
   const weight = containerBytes(peArray.weightBits);
-  const top = 2 ** (peArray.weightBits - 1);
+  // Small weights now and then, so that sums are small too and rounding shows.
+  const top = 2 ** Math.min(peArray.weightBits - 1, dice.chance(0.3) ? 1 : 15);
   const drawWeight = peArray.weightBits === 1 ? () => dice.pick([-1, 1]) : () => dice.between(-top, top - 1);
   const parameter = new Uint8Array(bufferBytes(machine, 'parameter'));
   const size = parameterRecordBytes(machine);

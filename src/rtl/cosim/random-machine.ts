@@ -50,7 +50,7 @@ export function randomMachine(seed: number, number: number): MachineConfig {
       },
       pipelineDepth: dice.between(4, 7),
       crossChannelPool: dice.chance(0.7) ? { maximumRatio: dice.between(2, 16) } : null,
-      spatialPool: dice.chance(0.7) ? { maximumWindow: dice.between(1, 6) } : null,
+      spatialPool: dice.chance(0.7) ? { maximumWindow: dice.between(1, 6), average: dice.chance(0.6) } : null,
     },
     dma: { burstBytes: 16, outstandingReads: 4, outstandingWrites: 4, descriptorCycles: 4 },
     sequencer: { queueDepth: dice.pick([8, 12, 16]), startCycles: dice.between(2, 9) },
