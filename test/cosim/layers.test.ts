@@ -6,10 +6,9 @@ import { acceleratorModule, acceleratorModules } from '../../src/hw/machine/veri
 import type { VerilogModule } from '../../src/hw/verilog.ts';
 import { readNetworkFile } from '../../src/import/formats.ts';
 import { readMachineFile } from '../../src/import/machine-yaml.ts';
-import { coSimulateLayers, layerCase } from '../../src/layer-cosim.ts';
+import { coSimulateLayers } from '../../src/layer-cosim.ts';
 import { Dice } from '../../src/rtl/cosim/dice.ts';
 import { icarus, isInstalled, verilator } from '../../src/rtl/cosim/native-engine.ts';
-import { compareProgram } from '../../src/rtl/cosim/program-compare.ts';
 import { programEngines } from '../../src/rtl/cosim/program-engine.ts';
 import { randomMachine } from '../../src/rtl/cosim/random-machine.ts';
 import { smallMachine } from './machine.test-helper.ts';
@@ -45,7 +44,7 @@ describe('layers', () => {
       expect([found.cycleMismatches, found.byteMismatches, found.firstMismatch], `machine ${number}`).toEqual(
         [0, 0, undefined],
       );
-      expect(found.layers).toBe(8);
+      expect(found.programs).toBe(8);
       expect(found.events).toBeGreaterThan(100);
       expect(found.bytes).toBeGreaterThan(0);
     }
@@ -61,11 +60,11 @@ describe('layers', () => {
   });
 
   it('agree as a whole network', async () => {
-    const machine = readMachineFile('hw-configs/edge-256.yaml');
-    const { graph } = readNetworkFile('models/example.yaml', {});
-    const engine = await programEngines.javascript(machine);
-    const found = await compareProgram(engine, layerCase(machine, graph, 1, 'own'));
+    const machine = readMachineFile('hw-configs/edge-64.yaml');
+    const { graph: network } = readNetworkFile('models/example.yaml', {});
+    const found = await coSimulateLayers(machine, { seed: 1, layers: 0, network });
     expect([found.cycleMismatches, found.byteMismatches, found.firstMismatch]).toEqual([0, 0, undefined]);
+    expect(found.programs).toBe(1);
     expect(found.events).toBeGreaterThan(50);
   });
 
