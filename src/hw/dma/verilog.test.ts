@@ -27,7 +27,7 @@ function machineFor(seed: number): MachineConfig {
     buffers: { ...base.buffers, feature: { bytes: 4096, banks: 2 ** dice.between(0, 6) } },
     postProcessing: {
       ...base.postProcessing,
-      spatialPool: dice.chance(0.5) ? { maximumWindow: 4, average: false } : null,
+      spatialPool: dice.chance(0.5) ? { maximumWindow: 4, average: true } : null,
     },
     dma: {
       burstBytes: dice.pick([16, 32, 64, 128] as const),
