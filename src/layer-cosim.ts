@@ -11,6 +11,7 @@ import type { AnyOp, Graph, Shape } from './graph/graph.ts';
 import type { MachineConfig } from './hw/machine/config.ts';
 import type { VerilogModule } from './hw/verilog.ts';
 import { add } from './ops/add/add.ts';
+import { averagePool } from './ops/average-pool/average-pool.ts';
 import { clippedRelu } from './ops/clipped-relu/clipped-relu.ts';
 import { convolution } from './ops/convolution/convolution.ts';
 import { crossChannelPool } from './ops/cross-channel-pool/cross-channel-pool.ts';
@@ -170,7 +171,7 @@ function randomLayers(machine: MachineConfig, dice: Dice, [channels]: Shape): La
   if (ratio > 1) layers.push({ op: crossChannelPool, attributes: { ratio } });
   if (window > 0 && dice.chance(0.5)) {
     layers.push({
-      op: maxPool,
+      op: spatialPool?.average === true ? dice.pick([maxPool, averagePool]) : maxPool,
       attributes: { window, stride: dice.between(1, 2), padding: dice.pick(['valid', 'same']) },
     });
   }
@@ -187,8 +188,9 @@ export function wholeLayerCase(machine: MachineConfig, seed: number): ProgramCas
   return layerCase(machine, graph, seed, 'own');
 }
 
-export interface LayerTotals {
-  readonly layers: number;
+/** Totals over programs. */
+export interface ProgramTotals {
+  readonly programs: number;
   readonly commands: number;
   readonly cycles: number;
   readonly events: number;
@@ -204,6 +206,8 @@ export interface LayerCosimOptions {
   readonly layers: number;
   /** Also `wholeLayerCase`. */
   readonly wholeLayer?: boolean | undefined;
+  /** Also this whole network, with weights and an input of the seed. */
+  readonly network?: Graph | undefined;
   /** What runs the Verilog; default: JavaScript made of its netlist. */
   readonly build?: ProgramEngineBuilder | undefined;
   /** The machine's Verilog; tests give other. */
@@ -218,7 +222,7 @@ export interface LayerCosimOptions {
 export async function coSimulateLayers(
   machine: MachineConfig,
   options: LayerCosimOptions,
-): Promise<LayerTotals> {
+): Promise<ProgramTotals> {
   const { build = programEngines.javascript, modules } = options;
   const engine = await build(machine, modules);
   try {
@@ -231,21 +235,24 @@ export async function coSimulateLayers(
 async function compareLayers(
   engine: ProgramEngine,
   machine: MachineConfig,
-  { seed, layers, wholeLayer = false, progress }: LayerCosimOptions,
-): Promise<LayerTotals> {
-  const count = layers + (wholeLayer ? 1 : 0);
+  { seed, layers, wholeLayer = false, network, progress }: LayerCosimOptions,
+): Promise<ProgramTotals> {
+  const cases = [
+    ...Array.from({ length: layers }, (_, number) => () => randomLayerCase(machine, seed, number)),
+    ...(wholeLayer ? [() => wholeLayerCase(machine, seed)] : []),
+    ...(network === undefined ? [] : [() => layerCase(machine, network, seed, 'own')]),
+  ];
   const total = { commands: 0, cycles: 0, events: 0, cycleMismatches: 0, bytes: 0, byteMismatches: 0 };
   let firstMismatch: string | undefined;
-  for (let number = 0; number < count; number++) {
-    const programCase =
-      number < layers ? randomLayerCase(machine, seed, number) : wholeLayerCase(machine, seed);
+  for (const [number, makeCase] of cases.entries()) {
+    const programCase = makeCase();
     const found = await compareProgram(engine, programCase);
     total.commands += programCase.commands.length;
     for (const name of ['cycles', 'events', 'cycleMismatches', 'bytes', 'byteMismatches'] as const) {
       total[name] += found[name];
     }
     firstMismatch ??= found.firstMismatch;
-    progress?.(number + 1, count);
+    progress?.(number + 1, cases.length);
   }
-  return { layers: count, ...total, firstMismatch };
+  return { programs: cases.length, ...total, firstMismatch };
 }

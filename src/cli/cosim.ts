@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { readMachineFile } from '../import/machine-yaml.ts';
 import { coSimulateLayers } from '../layer-cosim.ts';
+import { loadNetwork } from '../pipeline.ts';
 import { cosimReport, cosimTable } from '../report/cosim-report.ts';
 import { type CosimTotals, coSimulate } from '../rtl/cosim/co-simulate.ts';
 import { type EngineName, engineNames } from '../rtl/cosim/engine.ts';
@@ -18,6 +19,7 @@ interface CosimOptions {
   readonly machines: number;
   readonly layers: number;
   readonly wholeLayer?: true;
+  readonly model?: string;
   readonly engine: EngineName;
   readonly seed: number;
   readonly json?: Json;
@@ -49,6 +51,7 @@ export function addCosim(program: Command, output: Output): void {
         .default(8),
     )
     .option('--whole-layer', 'also a whole layer: 3x3 filters, 16 to 32 maps of 52 x 52')
+    .option('--model <file>', 'also a whole network, with weights and an input of the seed')
     .addOption(
       new Option('--engine <name>', 'what runs the Verilog; icarus and verilator where they are installed')
         .choices(engineNames)
@@ -56,7 +59,7 @@ export function addCosim(program: Command, output: Output): void {
     )
     .addOption(seedOption())
     .addOption(jsonOption())
-    .action(async ({ hw, tiles, machines, layers, wholeLayer, engine, seed, json }: CosimOptions) => {
+    .action(async ({ hw, tiles, machines, layers, wholeLayer, model, engine, seed, json }: CosimOptions) => {
       const machine = readMachineFile(hw);
       const runs: (CosimTotals & { machine: string })[] = [];
       const compare = async (which: MachineConfig, wanted: number): Promise<void> => {
@@ -73,14 +76,16 @@ export function addCosim(program: Command, output: Output): void {
       for (let number = 0; number < machines; number++) {
         await compare(randomMachine(seed, number), tilesOfRandomMachine);
       }
-      const layerTotals =
-        layers > 0 || wholeLayer
+      const network = model === undefined ? undefined : loadNetwork(model).graph;
+      const programTotals =
+        layers > 0 || wholeLayer || network !== undefined
           ? await coSimulateLayers(machine, {
               seed,
               layers,
               wholeLayer,
+              network,
               build: programEngines[engine],
-              progress: (done, total) => output.progress(`${machine.name}: layers`, done, total),
+              progress: (done, total) => output.progress(`${machine.name}: programs`, done, total),
             })
           : undefined;
       const report = cosimReport(
@@ -88,7 +93,7 @@ export function addCosim(program: Command, output: Output): void {
         runs[0]!.engine,
         seed,
         runs.map(({ engine: _, ...counts }) => counts),
-        layerTotals,
+        programTotals,
       );
       output.report(report, json, (style) => cosimTable(report, style));
       if (report.cycleMismatches + report.byteMismatches > 0) output.exitCode = 1;

@@ -14,8 +14,8 @@ const countsSchema = z.strictObject({
   byteMismatches: z.int(),
 });
 
-const layersSchema = z.strictObject({
-  layers: z.int().describe('Programs of whole layers, through sequencer, DMA and compute side'),
+const programsSchema = z.strictObject({
+  programs: z.int().describe('Of whole layers and networks, through sequencer, DMA and compute side'),
   commands: z.int(),
   cycles: z.int().describe('Up to the last barrier of each program'),
   events: z.int().describe('Whose cycles were compared: barriers, tokens, memory transactions'),
@@ -34,12 +34,12 @@ export const cosimReportSchema = z.strictObject({
   byteMismatches: z.int(),
   firstMismatch: z.string().nullable(),
   machines: z.array(countsSchema).describe('The machine of --hw, and those that --machines drew'),
-  layers: layersSchema.nullable().describe('Of the machine of --hw; null: none were run'),
+  programs: programsSchema.nullable().describe('Of the machine of --hw; null: none were run'),
 });
 
 export type CosimReport = z.output<typeof cosimReportSchema>;
 type Counts = z.output<typeof countsSchema>;
-type Layers = z.output<typeof layersSchema>;
+type Programs = z.output<typeof programsSchema>;
 interface Found {
   readonly firstMismatch?: string | undefined;
 }
@@ -50,10 +50,10 @@ export function cosimReport(
   engine: string,
   seed: number,
   machines: readonly (Counts & Found)[],
-  layers?: (Layers & Found) | undefined,
+  programs?: (Programs & Found) | undefined,
 ): CosimReport {
   const total = (name: 'cycleMismatches' | 'byteMismatches'): number =>
-    machines.reduce((sum, counts) => sum + counts[name], layers?.[name] ?? 0);
+    machines.reduce((sum, counts) => sum + counts[name], programs?.[name] ?? 0);
   const withoutWords = <T extends Found>({ firstMismatch: _, ...counts }: T) => counts;
   return {
     schemaVersion: reportSchemaVersion,
@@ -64,11 +64,11 @@ export function cosimReport(
     cycleMismatches: total('cycleMismatches'),
     byteMismatches: total('byteMismatches'),
     firstMismatch:
-      [...machines, ...(layers === undefined ? [] : [layers])].find(
+      [...machines, ...(programs === undefined ? [] : [programs])].find(
         ({ firstMismatch }) => firstMismatch !== undefined,
       )?.firstMismatch ?? null,
     machines: machines.map(withoutWords),
-    layers: layers === undefined ? null : withoutWords(layers),
+    programs: programs === undefined ? null : withoutWords(programs),
   };
 }
 
@@ -105,12 +105,12 @@ export function cosimTable(report: CosimReport, style: Style): string {
       style,
     ),
     '\n',
-    ...(report.layers === null ? [] : [layersTable(report.layers, style), '\n']),
+    ...(report.programs === null ? [] : [programsTable(report.programs, style), '\n']),
     wrapText(verdict, ''),
   ].join('');
 }
 
-function layersTable(layers: Layers, style: Style): string {
+function programsTable(of: Programs, style: Style): string {
   return formatTable(
     [
       { heading: 'Whole machine', align: 'left', shrinks: true },
@@ -122,12 +122,12 @@ function layersTable(layers: Layers, style: Style): string {
     ],
     [
       [
-        `${layers.layers} layer${layers.layers === 1 ? '' : 's'}, ${layers.commands} commands`,
-        grouped(layers.cycles),
-        grouped(layers.events),
-        grouped(layers.cycleMismatches),
-        grouped(layers.bytes),
-        grouped(layers.byteMismatches),
+        `${grouped(of.programs)} program${of.programs === 1 ? '' : 's'}, ${grouped(of.commands)} commands`,
+        grouped(of.cycles),
+        grouped(of.events),
+        grouped(of.cycleMismatches),
+        grouped(of.bytes),
+        grouped(of.byteMismatches),
       ],
     ],
     style,

@@ -4,9 +4,12 @@ import { hasVerilator, lint } from '../../src/hw/engines.test-helper.ts';
 import type { MachineConfig } from '../../src/hw/machine/config.ts';
 import { acceleratorModule, acceleratorModules } from '../../src/hw/machine/verilog.ts';
 import type { VerilogModule } from '../../src/hw/verilog.ts';
+import { readNetworkFile } from '../../src/import/formats.ts';
 import { readMachineFile } from '../../src/import/machine-yaml.ts';
 import { coSimulateLayers } from '../../src/layer-cosim.ts';
 import { Dice } from '../../src/rtl/cosim/dice.ts';
+import { icarus, isInstalled, verilator } from '../../src/rtl/cosim/native-engine.ts';
+import { programEngines } from '../../src/rtl/cosim/program-engine.ts';
 import { randomMachine } from '../../src/rtl/cosim/random-machine.ts';
 import { smallMachine } from './machine.test-helper.ts';
 
@@ -42,7 +45,7 @@ describe('layers', () => {
       expect([found.cycleMismatches, found.byteMismatches, found.firstMismatch], `machine ${number}`).toEqual(
         [0, 0, undefined],
       );
-      expect(found.layers).toBe(8);
+      expect(found.programs).toBe(8);
       expect(found.events).toBeGreaterThan(100);
       expect(found.bytes).toBeGreaterThan(0);
     }
@@ -56,6 +59,27 @@ describe('layers', () => {
     expect(found.cycles).toBeGreaterThan(169 * 2 * 144);
     expect(found.bytes).toBeGreaterThan(32 * 52 * 52);
   });
+
+  it('agree as a whole network', async () => {
+    const machine = readMachineFile('hw-configs/edge-64.yaml');
+    const { graph: network } = readNetworkFile('models/example.yaml', {});
+    const found = await coSimulateLayers(machine, { seed: 1, layers: 0, network });
+    expect([found.cycleMismatches, found.byteMismatches, found.firstMismatch]).toEqual([0, 0, undefined]);
+    expect(found.programs).toBe(1);
+    expect(found.events).toBeGreaterThan(50);
+  });
+
+  for (const [tool, build] of [
+    [icarus, programEngines.icarus],
+    [verilator, programEngines.verilator],
+  ] as const) {
+    it(`are the same in ${tool.name}`, async ({ skip }) => {
+      skip(!isInstalled(tool), `${tool.name} is not installed`);
+      const found = await coSimulateLayers(smallMachine, { seed: 5, layers: 6, build });
+      expect(found).toEqual(await coSimulateLayers(smallMachine, { seed: 5, layers: 6 }));
+      expect([found.cycleMismatches, found.byteMismatches]).toEqual([0, 0]);
+    });
+  }
 
   it('need Verilog that leaves a linter nothing to say', ({ skip }) => {
     skip(!hasVerilator, 'Verilator is not installed');

@@ -139,7 +139,8 @@ describe('Verilog of the DMA', () => {
 
   it('has the beats of the simulator', () => {
     const machine = machineFor(3);
-    for (const { name, beatBytes: beat, wordBytes } of dmaShape(machine).targets) {
+    const { targets, output } = dmaShape(machine);
+    for (const { name, beatBytes: beat, wordBytes } of [...targets, output]) {
       expect(beat).toBe(beatBytes(machine, name));
       expect(beat).toBe(Math.min(wordBytes, machine.dma.burstBytes));
     }

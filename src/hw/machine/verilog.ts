@@ -146,3 +146,10 @@ function acceleratorVerilog(machine: MachineConfig, shape: DmaShape): VerilogMod
     ],
   });
 }
+
+/** Bits that the command queues store; small memories that are neither buffers nor logic. Throws as `acceleratorModules`. */
+export function queueBits(machine: MachineConfig): number {
+  const shape = dmaShape(machine);
+  const compute = Math.max(commandBits('compute'), commandBits('postProcess'));
+  return machine.sequencer.queueDepth * (compute + 2 * shape.command) + shape.outstandingWrites;
+}
