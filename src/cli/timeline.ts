@@ -130,19 +130,15 @@ export class Timeline implements Observer {
       ...figures(track, command),
     });
     const fields = command as unknown as Record<string, number | undefined>;
-    channels.forEach(({ name, take, to, give, from }, channel) => {
-      if (to === track && fields[take] === 1) {
-        const id = `${channel}.${this.taken[channel]!++}`;
-        this.add(
-          `"ph":"f","bp":"e","tid":${tid + 1},"cat":"token","name":"${name}","id":"${id}","ts":${this.time(start)}`,
-        );
-      }
-      if (from === track && fields[give] === 1) {
-        const id = `${channel}.${this.given[channel]!++}`;
-        // Inside the slice: at its end the next one may begin.
-        const at = this.time(Math.max(start, end - 1));
-        this.add(`"ph":"s","tid":${tid + 1},"cat":"token","name":"${name}","id":"${id}","ts":${at}`);
-      }
+    // Ends first: the times of a track never go back.
+    channels.forEach(({ name, take, to }, channel) => {
+      if (to !== track || fields[take] !== 1) return;
+      this.arrow('f","bp":"e', tid, name, `${channel}.${this.taken[channel]!++}`, start);
+    });
+    channels.forEach(({ name, give, from }, channel) => {
+      if (from !== track || fields[give] !== 1) return;
+      // Inside the slice: at its end the next one may begin.
+      this.arrow('s', tid, name, `${channel}.${this.given[channel]!++}`, Math.max(start, end - 1));
     });
     this.lives!.slice(track, index, accepted, end);
   }
@@ -227,6 +223,11 @@ export class Timeline implements Observer {
   private bandwidth(bin: number, read: number, write: number): void {
     const ts = this.time(bin * bandwidthCycles);
     this.add(`"ph":"C","name":"DRAM bandwidth (MB/s)","ts":${ts},"args":{"read":${read},"write":${write}}`);
+  }
+
+  private arrow(phase: string, tid: number, name: string, id: string, cycle: number): void {
+    const ts = this.time(cycle);
+    this.add(`"ph":"${phase}","tid":${tid + 1},"cat":"token","name":"${name}","id":"${id}","ts":${ts}`);
   }
 
   private layer(index: number): string {
