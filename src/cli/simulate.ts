@@ -16,6 +16,7 @@ import {
   addCommand,
   addQuantisationOptions,
   dimOption,
+  formatOption,
   fusionOption,
   hardwareOption,
   inputOption,
@@ -70,6 +71,7 @@ export function addSimulate(program: Command, output: Output): void {
         new Option('--vcd-window <from:to>', 'cycles, the last one not included').argParser(parseWindow),
       )
       .option('--memory-study', 'run again with an ideal memory and other layouts, and compare')
+      .addOption(formatOption())
       .addOption(jsonOption()),
   ).action(async (options: SimulateOptions) => {
     if ((options.vcd === undefined) !== (options.vcdWindow === undefined)) {
@@ -121,7 +123,10 @@ async function watchedRun(
       ]);
     const started = job(observer);
     output.note(`${started.network.graph.name}: running`);
-    const simulation = await simulate(started);
+    const simulation = await simulate({
+      ...started,
+      onProgress: output.runProgress,
+    });
     waveform?.commit(simulation.result.cycles);
     timeline?.commit();
     return { simulation, trace };

@@ -46,8 +46,8 @@ async function timeline(hw: string, model: string, name: string, ...more: string
   ];
   const outcome = await condensim('simulate', ...flags);
   expect(outcome.stderr).toBe('');
-  const bytes = readFileSync(path);
-  const text = (name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString();
+  const bytes = new Uint8Array(readFileSync(path));
+  const text = new TextDecoder().decode(name.endsWith('.gz') ? new Uint8Array(gunzipSync(bytes)) : bytes);
   const { traceEvents } = JSON.parse(text) as { traceEvents: Event[] };
   return { events: traceEvents, report: JSON.parse(readFileSync(json, 'utf8')) as Report, text };
 }
