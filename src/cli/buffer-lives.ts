@@ -32,7 +32,7 @@ export class BufferLives {
     const held: Held[][] = bufferNames.map(() => []);
     commands.forEach((command, index) => {
       if (command.op === 'load') {
-        const place = { from: command.bufferAddress, to: command.bufferAddress + bytesOf(command) };
+        const place = { from: command.bufferAddress, to: command.bufferAddress + extentOf(command) };
         const kept = held[command.buffer]!.filter((other) => !overlaps(other, place) || other.lastUse < 0);
         for (const other of held[command.buffer]!) if (!kept.includes(other)) this.close(other);
         kept.push({ ...place, load: index, lastUse: -1 });
@@ -117,6 +117,18 @@ function bytesOf(command: CommandOf<'load'> | CommandOf<'store'> | CommandOf<'mo
   return command.op === 'move'
     ? command.segments * command.runs * command.runBytes
     : command.segments * command.stretchBytes;
+}
+
+/** Bytes from the first to the last that a load writes. */
+function extentOf({
+  segments,
+  stretchBytes,
+  runBytes,
+  bufferSegmentPitch,
+  bufferRunPitch,
+}: CommandOf<'load'>): number {
+  const lastRun = Math.ceil(stretchBytes / runBytes) - 1;
+  return (segments - 1) * bufferSegmentPitch + lastRun * bufferRunPitch + stretchBytes - lastRun * runBytes;
 }
 
 function readsOf(
