@@ -130,6 +130,8 @@ describe.each(runs)('timeline, %s', (_name, clockMHz, make) => {
     expect(data).toBe(totals.dram.memory?.busBytes ?? totals.dram.totalBytes);
     for (const { name, args } of events.filter((event) => event.name.endsWith(' buffer'))) {
       expect(args!.bytes, name).toBeGreaterThanOrEqual(0);
+      // The larger output buffer of the two machines.
+      expect(args!.bytes, name).toBeLessThanOrEqual(8192);
     }
   });
 });
