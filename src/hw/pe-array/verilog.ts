@@ -404,7 +404,6 @@ function treeLines(peArray: PeArrayConfig, kernel: number): string[] {
     );
     if (total > accumulator) lines.push(`wire unused_${row} = &tree_${row};`);
   }
-  const used = new Set(Array.from({ length: taps }, (_, tap) => tap));
   lines.push('wire unused_multiples = &{multiples, stride_two_q};');
   return lines;
 }
