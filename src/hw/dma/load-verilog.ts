@@ -3,7 +3,7 @@
  * same transfers beat by beat as their data come, and writes the buffers a cycle behind.
  */
 import { bufferNames } from '../isa/formats.ts';
-import { fieldSlice, fieldWires } from '../isa/verilog.ts';
+import { fieldSlice } from '../isa/verilog.ts';
 import {
   bitsFor,
   clockPort,
@@ -16,7 +16,14 @@ import {
   verilogModule,
 } from '../verilog.ts';
 import { rotated } from './rotate.ts';
-import { type DmaShape, outstandingBits, tokenBits, transferBits, type WordPort } from './shape.ts';
+import {
+  type DmaShape,
+  dramAddressBits,
+  lowField,
+  outstandingBits,
+  tokenBits,
+  type WordPort,
+} from './shape.ts';
 
 /** Ports that fill the buffers. */
 export function fillPorts({ targets }: DmaShape): readonly Port[] {
@@ -89,12 +96,9 @@ export function outstandingCounter(limit: number): string[] {
 }
 
 export function loadDmaVerilog(shape: DmaShape): VerilogModule {
-  const { burst, burstBytes, command, targets, wideBytes } = shape;
+  const { burst, burstBytes, command, targets, wideBytes, address, size } = shape;
   const count = burst + 1;
-  const dram = transferBits('dramAddress');
-  const stretch = transferBits('stretchBytes');
-  const segments = transferBits('segments');
-  const buffer = transferBits('bufferAddress');
+  const dram = dramAddressBits;
   const signal = fieldSlice('load', 'signalCompute');
   const bufferCode = fieldSlice('load', 'buffer');
   const code = (name: WordPort['name']): string => `3'd${bufferNames.indexOf(name)}`;
@@ -135,19 +139,20 @@ export function loadDmaVerilog(shape: DmaShape): VerilogModule {
     assign take = waiting & ~issuing & (~waits | has_token);
     `),
     ...descriptorDelay(shape.descriptorCycles, 0),
-    ...fieldWires('load', 'head', ['dramAddress', 'segments', 'dramPitch', 'stretchBytes'], 'new_'),
+    `wire ${range(dram)} new_address = ${lowField('head', 'dramAddress', dram)};`,
+    `wire ${range(size)} new_stretch = ${lowField('head', 'stretchBytes', size)};`,
     ...verilogLines(`
     reg ${range(dram)} address, base, pitch;
-    reg ${range(stretch)} stretch, left;
-    reg ${range(segments)} segments_left;
+    reg ${range(size)} stretch, left;
+    reg ${range(size)} segments_left;
     wire answered = answer_valid & answer_ready;
     wire issued = read_valid & read_ready;
     `),
     ...outstandingCounter(shape.outstandingReads),
     ...verilogLines(`
     wire ${range(count)} room = ${literal(count, burstBytes)} - {1'b0, address${range(burst)}};
-    wire stretch_end = left <= {${stretch - count}'d0, room};
-    wire last = stretch_end & (segments_left == ${literal(segments, 1)});
+    wire stretch_end = left <= {${size - count}'d0, room};
+    wire last = stretch_end & (segments_left == ${literal(size, 1)});
     wire ${range(dram)} next_base = base + pitch;
     assign read_valid = issuing & decoded & allowed;
     assign read_address = address;
@@ -157,21 +162,21 @@ export function loadDmaVerilog(shape: DmaShape): VerilogModule {
       else if (take) issuing <= 1'b1;
       else if (issued & last) issuing <= 1'b0;
       if (take) begin
-        address <= new_dram_address;
-        base <= new_dram_address;
-        pitch <= new_dram_pitch;
-        stretch <= new_stretch_bytes;
-        left <= new_stretch_bytes;
-        segments_left <= new_segments;
+        address <= new_address;
+        base <= new_address;
+        pitch <= ${lowField('head', 'dramPitch', dram)};
+        stretch <= new_stretch;
+        left <= new_stretch;
+        segments_left <= ${lowField('head', 'segments', size)};
       end else if (issued) begin
         if (stretch_end) begin
           address <= next_base;
           base <= next_base;
           left <= stretch;
-          segments_left <= segments_left - ${literal(segments, 1)};
+          segments_left <= segments_left - ${literal(size, 1)};
         end else begin
           address <= {address[${dram - 1}:${burst}] + ${literal(dram - burst, 1)}, ${burst}'d0};
-          left <= left - {${stretch - count}'d0, room};
+          left <= left - {${size - count}'d0, room};
         end
       end
     end
@@ -182,7 +187,7 @@ export function loadDmaVerilog(shape: DmaShape): VerilogModule {
     wire fill = filling & answer_valid;
     wire fill_start = incomplete & (~filling | complete);
     wire ${range(dram)} dram_address;
-    wire ${range(buffer)} buffer_address;
+    wire ${range(address)} buffer_address;
     wire ${range(count)} beat_bytes;
     wire transaction_end, command_end;
     reg ${range(count)} beat_room;
@@ -226,7 +231,7 @@ export function loadDmaVerilog(shape: DmaShape): VerilogModule {
     ...verilogLines(`
     reg write_valid;
     reg [2:0] write_into;
-    reg ${range(buffer)} write_address;
+    reg ${range(address)} write_address;
     reg ${range(8 * wideBytes)} write_bytes;
     reg ${range(wideBytes)} write_enables;
     always @(posedge clk) begin

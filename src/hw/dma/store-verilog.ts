@@ -17,7 +17,7 @@ import {
 } from '../verilog.ts';
 import { descriptorDelay, outstandingCounter, tokenCounter } from './load-verilog.ts';
 import { rotated } from './rotate.ts';
-import { type DmaShape, transferBits } from './shape.ts';
+import { type DmaShape, dramAddressBits } from './shape.ts';
 
 /** Ports towards the memory, of the engine and of the machine. */
 export function writePorts({ burstBytes }: DmaShape): readonly Port[] {
@@ -61,11 +61,10 @@ export function storeDmaModules(shape: DmaShape): readonly CountedModule[] {
 }
 
 function storeDmaVerilog(shape: DmaShape): VerilogModule {
-  const { burst, burstBytes, command, output, outstandingWrites: limit } = shape;
+  const { burst, burstBytes, command, output, outstandingWrites: limit, address } = shape;
   const { beatBytes, wordBytes, word } = output;
   const count = burst + 1;
-  const dram = transferBits('dramAddress');
-  const buffer = transferBits('bufferAddress');
+  const dram = dramAddressBits;
   const beat = Math.log2(beatBytes);
   const whole = Math.log2(wordBytes);
   const place = bitsFor(limit - 1);
@@ -130,7 +129,7 @@ function storeDmaVerilog(shape: DmaShape): VerilogModule {
 
       // The beat whose word is read in this cycle.
       wire ${range(dram)} dram_address;
-      wire ${range(buffer)} buffer_address;
+      wire ${range(address)} buffer_address;
       wire ${range(count)} bytes;
       wire transaction_end, command_end;
       wire gathered;
