@@ -12,6 +12,10 @@ const benches: Record<
     summary: 'Whole inferences of Tiny-YOLOv2 in the integer core on the host',
     load: () => import('./inference.ts'),
   },
+  mapping: {
+    summary: 'What the mapping search reaches on edge-256: utilisation, traffic, conventions, beside the targets',
+    load: () => import('./mapping.ts'),
+  },
   dram: {
     summary: 'Requests per CPU second through the memory controller, and through condensim dram',
     load: () => import('./dram.ts'),

@@ -32,6 +32,7 @@ function machineNumber(number: number): MachineConfig {
       outstandingReads: dice.between(1, 12),
       outstandingWrites: dice.between(1, 12),
       descriptorCycles: dice.between(2, 7),
+      moves: false,
     },
     sequencer: { ...sequencer, queueDepth: dice.between(4, 12) },
   };

@@ -22,7 +22,14 @@ const allowed: Record<string, readonly string[]> = {
   import: ['config', 'core', 'graph', 'ops', 'hw'],
   export: ['core', 'graph', 'ops', 'quant', 'import'],
 };
-const tops = ['pipeline.ts', 'validation.ts', 'memory-study.ts', 'layer-cosim.ts', 'index.ts'];
+const tops = [
+  'pipeline.ts',
+  'validation.ts',
+  'memory-study.ts',
+  'convention-study.ts',
+  'layer-cosim.ts',
+  'index.ts',
+];
 const everywhere = [...Object.keys(allowed), ...tops];
 for (const top of tops) allowed[top] = everywhere;
 allowed.cli = everywhere;

@@ -22,6 +22,7 @@ const machineOf = (rows: number, columns: number): MachineConfig => ({
     accumulatorBits: 32,
     accumulatorOverflow: 'saturate',
     pipelineDepth: 1,
+    depthwise: null,
   },
   buffers: {
     feature: { bytes: 1024, banks: rows },
@@ -37,7 +38,7 @@ const machineOf = (rows: number, columns: number): MachineConfig => ({
     crossChannelPool: { maximumRatio: 16, mean: true },
     spatialPool: { maximumWindow: 8, average: true },
   },
-  dma: { burstBytes: 16, outstandingReads: 1, outstandingWrites: 1, descriptorCycles: 0 },
+  dma: { burstBytes: 16, outstandingReads: 1, outstandingWrites: 1, descriptorCycles: 0, moves: true },
   sequencer: { queueDepth: 8, startCycles: 3 },
   dram: { kind: 'ideal', bandwidthMBps: 1, latencyNs: 0, capacityMiB: 1 },
 });

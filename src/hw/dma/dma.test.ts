@@ -32,6 +32,7 @@ const config = fc.record({
   outstandingReads: between(1, 6),
   outstandingWrites: between(1, 6),
   descriptorCycles: fc.nat(5),
+  moves: fc.constant(true),
 });
 
 function commandOf(name: 'load' | 'store', fields: Transfer): TransferCommand {
@@ -120,6 +121,7 @@ function run(
     new Tokens(),
     toCompute,
     {
+      countMove() {},
       count: (command, bytes) => counted.set(command, counted.get(command)! + bytes),
       move(command, dramAddress, bufferAddress, bytes) {
         for (let byte = 0; byte < bytes; byte++) {
@@ -190,7 +192,13 @@ describe.each(['load', 'store'] as const)('DMA engine, %s', (name) => {
   it('is accepted at once, then issues after the descriptor cycles, one a cycle', () => {
     const fields = { dramAddress: 8, segments: 1, gap: 0, runs: 1, runBytes: 40, bufferAddress: 0 };
     const command = commandOf(name, fields);
-    const dma = { burstBytes: 16, outstandingReads: 9, outstandingWrites: 9, descriptorCycles: 4 } as const;
+    const dma = {
+      burstBytes: 16,
+      outstandingReads: 9,
+      outstandingWrites: 9,
+      descriptorCycles: 4,
+      moves: true,
+    } as const;
     const fast = { kind: 'ideal', bandwidthMBps: 3200, latencyNs: 0, capacityMiB: 1 } as const;
     const { issued } = run(
       name,
@@ -211,7 +219,13 @@ describe.each(['load', 'store'] as const)('DMA engine, %s', (name) => {
       runBytes: 80,
       bufferAddress: 0,
     });
-    const dma = { burstBytes: 16, outstandingReads: 2, outstandingWrites: 2, descriptorCycles: 0 } as const;
+    const dma = {
+      burstBytes: 16,
+      outstandingReads: 2,
+      outstandingWrites: 2,
+      descriptorCycles: 0,
+      moves: true,
+    } as const;
     // 16 bytes a cycle, latency 10 cycles: answers at 11 and 12 let the next two go.
     const fast = { kind: 'ideal', bandwidthMBps: 1600, latencyNs: 100, capacityMiB: 1 } as const;
     const { issued, cycles } = run(name, [command], dma, (engine) => new IdealDram(engine, fast, 100));
@@ -225,7 +239,13 @@ describe.each(['load', 'store'] as const)('DMA engine, %s', (name) => {
       ...commandOf(name, { dramAddress: 0, segments: 1, gap: 0, runs: 4, runBytes: 12, bufferAddress: 0 }),
       bufferRunPitch: 20,
     };
-    const dma = { burstBytes: 16, outstandingReads: 9, outstandingWrites: 9, descriptorCycles: 4 } as const;
+    const dma = {
+      burstBytes: 16,
+      outstandingReads: 9,
+      outstandingWrites: 9,
+      descriptorCycles: 4,
+      moves: true,
+    } as const;
     const fast = { kind: 'ideal', bandwidthMBps: 3200, latencyNs: 90, capacityMiB: 1 } as const;
     const { issued, cycles } = run(name, [command], dma, (engine) => new IdealDram(engine, fast, 100), 8);
     // [0, 12) [20, 24) | [24, 32) [40, 48) | [48, 52) [60, 72): 2 + 1, 1 + 1 and 1 + 2 beats.
@@ -242,7 +262,13 @@ describe.each(['load', 'store'] as const)('DMA engine, %s', (name) => {
       runBytes: 16,
       bufferAddress: 0,
     });
-    const dma = { burstBytes: 16, outstandingReads: 9, outstandingWrites: 9, descriptorCycles: 0 } as const;
+    const dma = {
+      burstBytes: 16,
+      outstandingReads: 9,
+      outstandingWrites: 9,
+      descriptorCycles: 0,
+      moves: true,
+    } as const;
     const delays = [30, 5, 20];
     const completedAt: number[] = [];
     const engine = new Engine();
@@ -265,7 +291,7 @@ describe.each(['load', 'store'] as const)('DMA engine, %s', (name) => {
       [command, command, command],
       new Tokens(),
       new Tokens(),
-      { count: () => undefined },
+      { count: () => undefined, countMove: () => undefined },
       { slice: (_unit, _index, _start, end) => completedAt.push(end) },
       () => undefined,
     );

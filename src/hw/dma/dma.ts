@@ -8,19 +8,28 @@
  * with its last beat; a read is answered with its last beat. Answers are taken in the order of the transactions, one at a
  * time. A command is complete when its last transaction is answered; its place in the queue is free then.
  *
+ * The write engine may also move finished maps from the output buffer into the feature buffer, in order with its stores: a
+ * beat a cycle, which lies in one piece and one word of either buffer. A move is one thing under way, like a transaction.
+ *
  * Bytes move when they really would: read data enters the buffer as each transaction is answered, write data
  * leaves it as each is issued. A schedule that forgets a token therefore computes wrong results.
  */
 import type { Engine } from '../../sim/engine.ts';
 import type { Observer } from '../../sim/trace.ts';
 import type { Dram } from '../dram/port.ts';
-import type { Command, TransferCommand } from '../isa/formats.ts';
+import { bufferNames, type Command, type CommandOf, type TransferCommand } from '../isa/formats.ts';
 import { CommandQueue, type Tokens } from '../sequencer/queue.ts';
 import type { CommandConsumer } from '../sequencer/sequencer.ts';
-import type { DmaConfig } from './config.ts';
+import { type DmaConfig, moveLatency } from './config.ts';
+
+type MoveCommand = CommandOf<'move'>;
 
 /** What happens to the bytes and the counters; the machine connects it. */
 export interface TransferSink {
+  /** A move, as a whole. `beats` words were read and written. */
+  countMove(command: MoveCommand, beats: number): void;
+  /** All bytes of a move enter the feature buffer; absent in timing mode. */
+  moveOnChip?: ((command: MoveCommand) => void) | undefined;
   /** `bytes` of `command` moved in `beats` accesses of the buffer. */
   count(command: TransferCommand, bytes: number, beats: number): void;
   /** Move contiguous bytes between DRAM and the command's buffer; absent in timing mode. */
@@ -37,6 +46,7 @@ export class DmaEngine implements CommandConsumer {
   private readonly acceptHandler: number;
   private readonly issueHandler: number;
   private readonly takeHandler: number;
+  private readonly movedHandler: number;
 
   /** Index of the command being issued; -1 = none. */
   private active = -1;
@@ -47,6 +57,8 @@ export class DmaEngine implements CommandConsumer {
   private bytes = 0;
   private beats = 0;
   private isIssuePending = false;
+  /** While the beats of a move are read. */
+  private isMoving = false;
 
   private readonly acceptedAt: Float64Array;
   // Transactions under way, a ring in the order of issue; a place in it is the transaction's tag.
@@ -86,6 +98,7 @@ export class DmaEngine implements CommandConsumer {
     this.acceptHandler = engine.register(() => this.accept());
     this.issueHandler = engine.register(() => this.issue());
     this.takeHandler = engine.register(() => this.take());
+    this.movedHandler = engine.register((tag) => this.moved(tag));
     this.acceptedAt = new Float64Array(program.length);
     this.tagCommand = new Int32Array(this.limit);
     this.tagSegment = new Int32Array(this.limit);
@@ -110,6 +123,11 @@ export class DmaEngine implements CommandConsumer {
     this.wake();
   }
 
+  private command(commandIndex: number): TransferCommand | MoveCommand {
+    return this.program[commandIndex] as TransferCommand | MoveCommand;
+  }
+
+  /** A command that transactions belong to. */
   private transfer(commandIndex: number): TransferCommand {
     return this.program[commandIndex] as TransferCommand;
   }
@@ -122,16 +140,25 @@ export class DmaEngine implements CommandConsumer {
 
   private accept(): void {
     this.isAccepting = false;
+    if (this.isMoving) {
+      this.isMoving = false;
+      this.active = -1;
+    }
     if (this.active >= 0 || this.queue.isEmpty) return;
-    const command = this.transfer(this.queue.peek());
+    const command = this.command(this.queue.peek());
     if (command.waitCompute === 1 && !this.fromCompute.take()) return;
     this.active = this.queue.shift();
     this.segment = 0;
     this.offset = 0;
     this.acceptedAt[this.active] = this.engine.now;
+    const begin = this.engine.now + this.config.descriptorCycles;
+    if (command.op === 'move') {
+      this.scheduleIssue(begin);
+      return;
+    }
     this.prepare(command);
     // The first beat of a write is gathered in the cycle in which a read would be issued.
-    this.scheduleIssue(this.engine.now + this.config.descriptorCycles + (this.isWrite ? this.beats - 1 : 0));
+    this.scheduleIssue(begin + (this.isWrite ? this.beats - 1 : 0));
   }
 
   /** Works out the next transaction. */
@@ -158,18 +185,19 @@ export class DmaEngine implements CommandConsumer {
     // At the limit: the next answer brings the engine back here.
     if (this.underWay === this.limit) return;
     const commandIndex = this.active;
-    const command = this.transfer(commandIndex);
+    const tag = this.nextTag(commandIndex);
+    const command = this.command(commandIndex);
+    if (command.op === 'move') {
+      this.issueMove(tag, command);
+      return;
+    }
     const { segment, offset, bytes, beats, isWrite } = this;
     const { now } = this.engine;
     const address = command.dramAddress + segment * command.dramPitch + offset;
-    let tag = this.oldest + this.underWay++;
-    if (tag >= this.limit) tag -= this.limit;
-    this.tagCommand[tag] = commandIndex;
     this.tagSegment[tag] = segment;
     this.tagOffset[tag] = offset;
     this.tagBytes[tag] = bytes;
     this.tagBeats[tag] = beats;
-    this.tagIsAnswered[tag] = 0;
 
     this.sink.count(command, bytes, beats);
     this.observer?.transaction?.(isWrite, address, bytes, now);
@@ -191,6 +219,32 @@ export class DmaEngine implements CommandConsumer {
       this.prepare(command);
       this.scheduleIssue(now + (isWrite ? this.beats : 1));
     }
+  }
+
+  /** A place among what is under way, for something of this command. */
+  private nextTag(commandIndex: number): number {
+    let tag = this.oldest + this.underWay++;
+    if (tag >= this.limit) tag -= this.limit;
+    this.tagCommand[tag] = commandIndex;
+    this.tagIsAnswered[tag] = 0;
+    return tag;
+  }
+
+  /** A move is one thing under way, answered when its bytes are in; the next command's turn comes behind its last beat. */
+  private issueMove(tag: number, command: MoveCommand): void {
+    const { now } = this.engine;
+    const beats = beatsOfMove(command, this.beatBytes);
+    this.tagIsLast[tag] = 1;
+    this.sink.countMove(command, beats);
+    this.engine.schedule(now + beats - 1 + moveLatency, this.movedHandler, tag);
+    this.isMoving = true;
+    this.isAccepting = true;
+    this.engine.schedule(now + beats, this.acceptHandler);
+  }
+
+  private moved(tag: number): void {
+    this.sink.moveOnChip?.(this.program[this.tagCommand[tag]!] as MoveCommand);
+    this.answered(tag);
   }
 
   /** The memory has an answer, in any order. */
@@ -223,7 +277,7 @@ export class DmaEngine implements CommandConsumer {
     this.oldest = tag + 1 === this.limit ? 0 : tag + 1;
     this.underWay--;
     if (this.tagIsLast[tag] !== 0) this.complete(commandIndex);
-    if (this.active >= 0 && !this.isIssuePending) this.scheduleIssue(now);
+    if (this.active >= 0 && !this.isIssuePending && !this.isMoving) this.scheduleIssue(now);
     if (this.tagIsAnswered[this.oldest] !== 0) this.beginTaking();
   }
 
@@ -231,7 +285,7 @@ export class DmaEngine implements CommandConsumer {
     const { now } = this.engine;
     this.observer?.slice?.(this.name, commandIndex, this.acceptedAt[commandIndex]!, now);
     this.queue.release(now);
-    if (this.transfer(commandIndex).signalCompute === 1) this.toCompute.give();
+    if (this.command(commandIndex).signalCompute === 1) this.toCompute.give();
     this.wakeSequencer();
   }
 
@@ -273,6 +327,25 @@ export function beatsOfTransaction(
     run++;
     address += bufferRunPitch - within;
     within = 0;
+  }
+  return beats;
+}
+
+/** Beats of a move: every piece is cut at multiples of a beat in the output buffer, and in the feature buffer. */
+export function beatsOfMove(command: MoveCommand, beatBytes: readonly number[]): number {
+  const sourceBeat = beatBytes[bufferNames.indexOf('output')]!;
+  const targetBeat = beatBytes[bufferNames.indexOf('feature')]!;
+  let beats = 0;
+  for (let segment = 0; segment < command.segments; segment++) {
+    for (let run = 0; run < command.runs; run++) {
+      const source =
+        command.sourceAddress + segment * command.sourceSegmentPitch + run * command.sourceRunPitch;
+      const target =
+        command.targetAddress + segment * command.targetSegmentPitch + run * command.targetRunPitch;
+      for (let at = 0; at < command.runBytes; beats++) {
+        at += Math.min(sourceBeat - ((source + at) % sourceBeat), targetBeat - ((target + at) % targetBeat));
+      }
+    }
   }
   return beats;
 }

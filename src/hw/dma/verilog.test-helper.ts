@@ -76,6 +76,7 @@ export function runDmaSimulator({
     toCompute,
     {
       count: () => undefined,
+      countMove: () => undefined,
       move(command, from, to, count) {
         for (let byte = 0; byte < count; byte++) {
           if (name === 'load') bytes.set(`${bufferNames[command.buffer]} ${to + byte}`, dram[from + byte]!);

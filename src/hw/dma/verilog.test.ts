@@ -34,6 +34,7 @@ function machineFor(seed: number): MachineConfig {
       outstandingReads: dice.between(1, 9),
       outstandingWrites: dice.between(1, 9),
       descriptorCycles: dice.between(2, 6),
+      moves: false,
     },
     sequencer: { queueDepth: dice.between(4, 7), startCycles: 4 },
   };

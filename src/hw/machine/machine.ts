@@ -91,7 +91,15 @@ export function runMachine(
       traffic.byKind[trafficKinds[command.kind]!] += bytes;
       traffic.transactions++;
     },
+    countMove(command, beats) {
+      const bytes = command.segments * command.runs * command.runBytes;
+      sram.output.reads += beats;
+      sram.output.bytes += bytes;
+      sram.feature.writes += beats;
+      sram.feature.bytes += bytes;
+    },
     move: data === undefined ? undefined : (...piece) => data.move(...piece),
+    moveOnChip: data === undefined ? undefined : (command) => data.moveOnChip(command),
   };
 
   const loadToCompute = new Tokens();

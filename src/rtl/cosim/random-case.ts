@@ -141,6 +141,9 @@ function randomTile(
 
 const noTile = {
   op: 'compute',
+  ringRows: 0,
+  ringRow: 0,
+  depthwise: 0,
   waitLoad: 0,
   waitStore: 0,
   signalLoad: 1,
