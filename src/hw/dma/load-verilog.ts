@@ -34,6 +34,13 @@ export function fillPorts({ targets }: DmaShape): readonly Port[] {
   ]);
 }
 
+/** Tells the write engine to hold a move. */
+const featureBusyPort: Port = {
+  direction: 'output',
+  name: 'feature_busy',
+  meaning: 'the beat in hand goes to the feature buffer',
+};
+
 /** Ports towards the memory, of the engine and of the machine. */
 export function readPorts({ burst, burstBytes }: DmaShape): readonly Port[] {
   return [
@@ -82,8 +89,8 @@ export function tokenCounter(): string[] {
   `);
 }
 
-/** Lines that count the transactions under way, `issued` and `answered`, and say whether one more is allowed. */
-export function outstandingCounter(limit: number): string[] {
+/** Lines that count what is under way, `issued` (or another wire) and `answered`, and say whether one more is allowed. */
+export function outstandingCounter(limit: number, issued = 'issued'): string[] {
   const width = outstandingBits(limit);
   const more = (wire: string): string => (width === 1 ? wire : `{${width - 1}'d0, ${wire}}`);
   return verilogLines(`
@@ -91,7 +98,7 @@ export function outstandingCounter(limit: number): string[] {
   wire allowed = (under_way != ${literal(width, limit)}) | answered;
   always @(posedge clk)
     if (rst) under_way <= ${literal(width, 0)};
-    else under_way <= under_way + ${more('issued')} - ${more('answered')};
+    else under_way <= under_way + ${more(issued)} - ${more('answered')};
   `);
 }
 
@@ -243,6 +250,7 @@ export function loadDmaVerilog(shape: DmaShape): VerilogModule {
     end
     `),
     ...targets.flatMap((target) => targetLines(target, wideBytes, code(target.name))),
+    ...(shape.moves ? [`assign feature_busy = fill & (into == ${code('feature')});`] : []),
     `wire unused = &{dram_address, head, write_address, ${['write_enables', ...spare].join(', ')}};`,
   ];
   return verilogModule({
@@ -263,6 +271,7 @@ export function loadDmaVerilog(shape: DmaShape): VerilogModule {
       { direction: 'output', name: 'to_compute', meaning: 'token: operands are in' },
       ...readPorts(shape),
       ...fillPorts(shape),
+      ...(shape.moves ? [featureBusyPort] : []),
     ],
     body,
   });

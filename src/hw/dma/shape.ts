@@ -3,7 +3,7 @@ import { InputError } from '../../core/diagnostics.ts';
 import { beatBytes } from '../buffers/beats.ts';
 import { wideShape } from '../buffers/wide-verilog.ts';
 import { computeShape } from '../compute/shape.ts';
-import { formats } from '../isa/formats.ts';
+import type { formats } from '../isa/formats.ts';
 import { commandBits, fieldSlice } from '../isa/verilog.ts';
 import { bufferBytes, type MachineConfig } from '../machine/config.ts';
 import { tableWordAddressBits } from '../requantise/table-verilog.ts';
@@ -25,8 +25,10 @@ export interface WordPort {
 }
 
 export interface DmaShape {
-  /** Bits of a transfer's command. */
+  /** Bits of a transfer's command, and of a move's. */
   readonly command: number;
+  /** Whether the write engine moves maps into the feature buffer. */
+  readonly moves: boolean;
   readonly burstBytes: number;
   /** log2 of it. */
   readonly burst: number;
@@ -82,7 +84,8 @@ export function dmaShape(machine: MachineConfig): DmaShape {
   const burst = Math.log2(dma.burstBytes);
   const capacity = Math.max(...ports.map(({ name }) => bufferBytes(machine, name)));
   return {
-    command: commandBits('load'),
+    command: Math.max(commandBits('load'), dma.moves ? commandBits('move') : 0),
+    moves: dma.moves,
     burstBytes: dma.burstBytes,
     burst,
     descriptorCycles: dma.descriptorCycles,
@@ -101,12 +104,20 @@ export function dmaShape(machine: MachineConfig): DmaShape {
 /** Bits of a DRAM address. */
 export const dramAddressBits = 32;
 
-type TransferField = (typeof formats)['load']['fields'][number]['name'];
+type DmaCommand = 'load' | 'move';
+type FieldOf<N extends DmaCommand> = (typeof formats)[N]['fields'][number]['name'];
 
-/** The low `bits` bits of a field of the transfer in the vector `word`; zeros above those it has. */
-export function lowField(word: string, name: TransferField, bits: number): string {
-  const has = formats.load.fields.find((field) => field.name === name)!.bits;
-  const low = Number(/(\d+)\]$/.exec(fieldSlice('load', name))![1]);
+/** The low `bits` bits of a field of the command in the vector `word`; zeros above those it has. */
+export function lowField<N extends DmaCommand = 'load'>(
+  word: string,
+  name: FieldOf<N>,
+  bits: number,
+  command: DmaCommand = 'load',
+): string {
+  const [high = 0, low = high] = fieldSlice(command, name as never)
+    .match(/\d+/g)!
+    .map(Number);
+  const has = high - low + 1;
   const slice = `${word}[${low + Math.min(bits, has) - 1}:${low}]`;
   return bits > has ? `{${bits - has}'d0, ${slice}}` : slice;
 }

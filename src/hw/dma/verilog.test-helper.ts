@@ -178,7 +178,7 @@ export function runDmaModel(
       if (isThere && model.get('answer_ready') === 1) answered++;
       for (const target of shape.targets) watchWrites(model, target, result.bytes);
     } else {
-      if (isThere) answered++;
+      if (isThere && model.get('acknowledge_ready') === 1) answered++;
       if (model.get('write_valid') === 1 && isReady) {
         const address = Number(model.get('write_address'));
         const strobes = BigInt(model.get('write_strobes'));
