@@ -9,13 +9,24 @@ import { addCompare } from './compare.ts';
 import { addDetect } from './detect.ts';
 import { addDram } from './dram.ts';
 import { addExport } from './export.ts';
+import { addImport } from './import.ts';
 import { addInspect } from './inspect.ts';
 import { packageFile } from './options.ts';
 import { Output, type Streams } from './output.ts';
 import { addSimulate } from './simulate.ts';
 import { addValidate } from './validate.ts';
 
-const commands = [addCompare, addSimulate, addValidate, addDetect, addInspect, addDram, addArea, addExport];
+const commands = [
+  addCompare,
+  addSimulate,
+  addValidate,
+  addDetect,
+  addInspect,
+  addDram,
+  addArea,
+  addImport,
+  addExport,
+];
 
 /** Exit codes; 1, a failed check, is set by the commands that check. */
 const badInput = 2;
