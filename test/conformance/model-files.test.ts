@@ -215,10 +215,10 @@ describe('files', () => {
 });
 
 describe('safetensors of others', () => {
-  const file = (header: unknown, data: Uint8Array = new Uint8Array(0)): Uint8Array => {
-    const text = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header));
-    const length = Buffer.alloc(8);
-    length.writeBigUInt64LE(BigInt(text.length));
+  const file = (header: unknown, data = new Uint8Array(0)): Uint8Array => {
+    const text = new TextEncoder().encode(typeof header === 'string' ? header : JSON.stringify(header));
+    const length = new Uint8Array(8);
+    new DataView(length.buffer).setBigUint64(0, BigInt(text.length), true);
     return new Uint8Array(Buffer.concat([length, text, data]));
   };
   const random = randomStream(5);
