@@ -29,7 +29,6 @@ import { seededParameters } from '../../src/quant/seeded-weights.ts';
 import { parseQuantised, serialiseQuantised } from '../../src/quant/serialise.ts';
 import { buildNetwork, networkRecipe, randomIntegers } from '../conformance/random-networks.test-helper.ts';
 import {
-  mutateBytes,
   mutateJpeg,
   mutateLines,
   mutatePng,
@@ -75,6 +74,17 @@ function inFolder<T>(work: (folder: string) => T): T {
 
 const mutateDocument = (bytes: Uint8Array, random: Random): Uint8Array =>
   encode(treeText(mutateTree(treeOf(parse(decode(bytes))), random)));
+
+/** Damages a JSON header behind its length, little endian in `size` bytes at `start`; the length is right again. */
+function mutateHeader(bytes: Uint8Array, start: number, size: number, random: Random): Uint8Array {
+  const from = start + size;
+  const end = from + new DataView(bytes.buffer, bytes.byteOffset).getUint32(start, true);
+  const tree = mutateTree(treeOf(JSON.parse(decode(bytes.subarray(from, end)))), random);
+  const header = encode(treeText(tree));
+  const head = bytes.slice(0, from).fill(0, start);
+  new DataView(head.buffer).setUint32(start, header.length, true);
+  return new Uint8Array(Buffer.concat([head, header, bytes.subarray(end)]));
+}
 
 function onnx(): FuzzedFormat {
   return inFolder((folder) => {
@@ -125,14 +135,7 @@ function safetensors(): FuzzedFormat {
   });
   return {
     seeds: written.map(({ bytes }) => bytes).filter(({ length }) => length < 30_000),
-    mutate(bytes, random) {
-      const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
-      const tree = mutateTree(treeOf(JSON.parse(decode(bytes.subarray(8, 8 + length)))), random);
-      const header = encode(treeText(tree));
-      const head = new Uint8Array(8);
-      new DataView(head.buffer).setBigUint64(0, BigInt(header.length), true);
-      return new Uint8Array(Buffer.concat([head, header, bytes.subarray(8 + length)]));
-    },
+    mutate: (bytes, random) => mutateHeader(bytes, 0, 8, random),
     read(bytes) {
       const tensors = readSafetensors(bytes, 'm.safetensors');
       for (const tensor of tensors.values()) tensor.values();
@@ -194,7 +197,7 @@ function png(): FuzzedFormat {
       PNG.sync.write(Object.assign(new PNG({ width: 9, height: 7 }), { data: pixels(9, 7) }), options),
     );
   return {
-    seeds: [of({ colorType: 2 }), of({ colorType: 6 }), of({ colorType: 0 }), of({ colorType: 4 })],
+    seeds: [2, 6, 0, 4].map((colorType) => of({ colorType })),
     mutate: mutatePng,
     read: (bytes) => decodePicture(bytes, 'p.png'),
   };
@@ -250,7 +253,7 @@ function quantised(): FuzzedFormat {
   });
   return {
     seeds: made.map(({ bytes }) => bytes).filter(({ length }) => length < 60_000),
-    mutate: (bytes, random) => mutateBytes(bytes, bytes, random),
+    mutate: (bytes, random) => mutateHeader(bytes, 8, 4, random),
     read(bytes) {
       let refused: unknown;
       for (const { network } of made) {

@@ -1,4 +1,5 @@
 /** Seeded damage to files: bytes, values of a document, fields of protocol buffers, chunks of pictures, lines of text. */
+import { deflateSync, inflateSync } from 'node:zlib';
 import { crc32 } from './crc.test-helper.ts';
 
 /** Uniform 32-bit unsigned integers. */
@@ -85,15 +86,24 @@ const MARKS = [
   ],
 ];
 
-/** One to eight changes of bytes: set, flipped, moved, left out, put in twice, cut off, taken from another file. */
+/** A few changes most of the time, now and then many. */
+function changes(random: Random, most: number): number {
+  return random() % 2 === 0 ? 1 : 1 + (random() % most);
+}
+
+/**
+ * One to eight changes of bytes: set, flipped, left out, put in twice, cut off, taken from another file. Half of the time
+ * all bytes stay where they are.
+ */
 export function mutateBytes(bytes: Uint8Array, other: Uint8Array, random: Random): Uint8Array {
   let result: Uint8Array = bytes.slice();
-  for (let left = 1 + (random() % 8); left > 0 && result.length > 0; left--) {
+  const kinds = random() % 2 === 0 ? 4 : 10;
+  for (let left = changes(random, 8); left > 0 && result.length > 0; left--) {
     const at = random() % result.length;
     const length = Math.min(1 + (random() % 16), result.length - at);
     const inserted = (what: Uint8Array): Uint8Array =>
       new Uint8Array(Buffer.concat([result.subarray(0, at), what, result.subarray(at)]));
-    switch (random() % 10) {
+    switch (random() % kinds) {
       case 0:
         result[at] = random() & 255;
         break;
@@ -160,7 +170,7 @@ export function treeText(tree: Tree): string {
 /** One to four changes of a document: values, keys, entries left out, twice, exchanged, nested. */
 export function mutateTree(tree: Tree, random: Random): Tree {
   let root = structuredClone(tree);
-  for (let left = 1 + (random() % 4); left > 0; left--) {
+  for (let left = changes(random, 4); left > 0; left--) {
     const places = placesOf(root);
     const { get, set, parent, at } = pick(random, places);
     const value = get();
@@ -272,7 +282,7 @@ interface Field {
 export function mutateProtobuf(bytes: Uint8Array, random: Random): Uint8Array {
   const root = fieldsOf(bytes, 0);
   if (root === undefined) return bytes;
-  for (let left = 1 + (random() % 4); left > 0; left--) {
+  for (let left = changes(random, 4); left > 0; left--) {
     const lists: Field[][] = [];
     const visit = (list: Field[]): void => {
       lists.push(list);
@@ -283,7 +293,7 @@ export function mutateProtobuf(bytes: Uint8Array, random: Random): Uint8Array {
     if (list.length === 0) continue;
     const at = random() % list.length;
     const field = list[at]!;
-    switch (random() % 8) {
+    switch (random() % 16) {
       case 0:
         list.splice(at, 1);
         break;
@@ -356,8 +366,10 @@ function fieldsOf(bytes: Uint8Array, depth: number): Field[] | undefined {
       if (length < 0 || at + length > bytes.length) return undefined;
       field.bytes = bytes.slice(at, at + length);
       at += length;
-      const inner =
-        field.wire === 2 && length > 1 && depth < 8 ? fieldsOf(field.bytes, depth + 1) : undefined;
+      // Names read as messages now and then; damage to those would hit nothing else.
+      const isText = field.bytes.every((byte) => byte >= 0x20 && byte < 0x7f);
+      const mayBeMessage = field.wire === 2 && !isText && depth < 8;
+      const inner = mayBeMessage ? fieldsOf(field.bytes, depth + 1) : undefined;
       if (inner !== undefined) field.message = inner;
     }
     fields.push(field);
@@ -389,7 +401,7 @@ export function mutatePng(bytes: Uint8Array, random: Random): Uint8Array {
   for (let at = 8; at + 12 <= bytes.length; at += 12 + view.getUint32(at)) {
     chunks.push(bytes.slice(at + 4, at + 8 + view.getUint32(at)));
   }
-  for (let left = 1 + (random() % 3); left > 0; left--) {
+  for (let left = changes(random, 3); left > 0; left--) {
     const at = random() % chunks.length;
     const chunk = chunks[at]!;
     const kind = random() % 6;
@@ -405,6 +417,18 @@ export function mutatePng(bytes: Uint8Array, random: Random): Uint8Array {
     if (chunks.length === 0) break;
   }
   const parts: Uint8Array[] = [bytes.slice(0, 8)];
+  const data = chunks.find((chunk) => String.fromCharCode(...chunk.subarray(0, 4)) === 'IDAT');
+  if (data !== undefined && random() % 2 === 0) {
+    try {
+      const rows = inflateSync(data.subarray(4), { maxOutputLength: 2 ** 20 });
+      const changed = deflateSync(mutateBytes(new Uint8Array(rows), bytes, random));
+      chunks[chunks.indexOf(data)] = new Uint8Array(
+        Buffer.concat([data.subarray(0, 4), new Uint8Array(changed)]),
+      );
+    } catch {
+      // Damaged already.
+    }
+  }
   for (const chunk of chunks) {
     const frame = new Uint8Array(8 + chunk.length);
     const out = new DataView(frame.buffer);
@@ -423,7 +447,7 @@ export function mutateJpeg(bytes: Uint8Array, random: Random): Uint8Array {
     if (bytes[i] === 0xff && bytes[i + 1]! >= 0xc0) starts.push(i);
   }
   const parts = starts.map((start, i) => bytes.slice(start, starts[i + 1] ?? bytes.length));
-  for (let left = 1 + (random() % 3); left > 0 && parts.length > 0; left--) {
+  for (let left = changes(random, 3); left > 0 && parts.length > 0; left--) {
     const at = random() % parts.length;
     const part = parts[at]!;
     const kind = random() % 5;
@@ -440,7 +464,7 @@ export function mutateJpeg(bytes: Uint8Array, random: Random): Uint8Array {
 /** Lines left out, twice, exchanged; their words replaced. */
 export function mutateLines(text: string, random: Random): string {
   const lines = text.split('\n');
-  for (let left = 1 + (random() % 4); left > 0 && lines.length > 0; left--) {
+  for (let left = changes(random, 4); left > 0 && lines.length > 0; left--) {
     const at = random() % lines.length;
     const words = lines[at]!.split(' ');
     switch (random() % 6) {
