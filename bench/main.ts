@@ -12,6 +12,10 @@ const benches: Record<
     summary: 'Whole inferences of Tiny-YOLOv2 in the integer core on the host',
     load: () => import('./inference.ts'),
   },
+  import: {
+    summary: 'An ONNX file of 60 MB: CPU time and peak memory of reading and importing it',
+    load: () => import('./import.ts'),
+  },
   dram: {
     summary: 'Requests per CPU second through the memory controller, and through condensim dram',
     load: () => import('./dram.ts'),
