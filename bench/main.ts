@@ -16,6 +16,11 @@ const benches: Record<
     summary: 'An ONNX file of 60 MB: CPU time and peak memory of reading and importing it',
     load: () => import('./import.ts'),
   },
+  mapping: {
+    summary:
+      'What the mapping search reaches on edge-256: utilisation, traffic, conventions, beside the targets',
+    load: () => import('./mapping.ts'),
+  },
   dram: {
     summary: 'Requests per CPU second through the memory controller, and through condensim dram',
     load: () => import('./dram.ts'),

@@ -8,6 +8,7 @@ import { modelSchema } from '../src/import/model-yaml.ts';
 import { writeFileAtomically } from '../src/import/write-file.ts';
 import { areaReportSchema } from '../src/report/area-report.ts';
 import { comparisonSchema } from '../src/report/comparison.ts';
+import { conventionStudySchema } from '../src/report/convention-report.ts';
 import { detectionReportSchema } from '../src/report/detection-table.ts';
 import { dramReportSchema } from '../src/report/dram-report.ts';
 import { explanationSchema } from '../src/report/explain-table.ts';
@@ -21,6 +22,7 @@ const SCHEMAS: readonly (readonly [file: string, title: string, schema: z.ZodTyp
   ['dram.schema.json', 'Condensim memory file', dramSchema],
   ['run.schema.json', 'Condensim run report', runReportSchema],
   ['comparison.schema.json', 'Condensim comparison', comparisonSchema],
+  ['conventions.schema.json', 'Condensim stored conventions', conventionStudySchema],
   ['validation.schema.json', 'Condensim validation', validationReportSchema],
   ['detection.schema.json', 'Condensim detections', detectionReportSchema],
   ['area.schema.json', 'Condensim gates and buffers', areaReportSchema],

@@ -28,6 +28,7 @@ import { seededParameters } from './quant/seeded-weights.ts';
 import { parseQuantised } from './quant/serialise.ts';
 import { compileProgram, type Program } from './schedule/program.ts';
 import { type ProgramRun, runProgram } from './schedule/run.ts';
+import type { StoredConvention } from './schedule/steps.ts';
 import type { Observer } from './sim/trace.ts';
 
 /** Weights of 2^28 16-bit values and their header. */
@@ -230,6 +231,10 @@ export interface SimulationJob {
   readonly machine: MachineConfig;
   /** False stores virtual feature maps even where the machine could keep them on chip. */
   readonly virtualFeatureMaps: boolean;
+  /** How stored virtual maps move, and where pooling happens; default 'a'. */
+  readonly convention?: StoredConvention | undefined;
+  /** Keep feature maps on chip between layers, and fuse layers row by row, where that is cheaper. Default false. */
+  readonly fusion?: boolean | undefined;
   /** Of a timing run; a full run has those of its data. Default: what the machine is made for, 8 bits. */
   readonly numbers?: NumberOptions | undefined;
   /** Absent: timing mode. */
@@ -254,7 +259,7 @@ export async function simulate(job: SimulationJob): Promise<Simulation> {
   const program = compileProgram(
     network,
     machine,
-    { virtualFeatureMaps: job.virtualFeatureMaps, numbers },
+    { virtualFeatureMaps: job.virtualFeatureMaps, convention: job.convention, fusion: job.fusion, numbers },
     data?.quantised,
   );
   const input = data && quantiseInput(data.input, data.quantised.tensors.get(network.graph.input.name)!);

@@ -2,7 +2,9 @@
  * The checks behind `condensim validate`: a network computed three times (float, plain integers, accelerator), its
  * DRAM bytes counted twice, and timing mode held to full mode.
  */
+
 import { assert } from './core/diagnostics.ts';
+import { sum } from './core/integers.ts';
 import type { ParameterValues } from './graph/graph.ts';
 import type { IntegerValues, Tf } from './graph/op.ts';
 import type { MachineConfig } from './hw/machine/config.ts';
@@ -169,13 +171,14 @@ function differences(values: IntegerValues, expected: IntegerValues): number {
 
 /** Whether the bytes that moved are those of the closed form, in every step. */
 function bytesEqual({ program, result }: Simulation): boolean {
-  return program.steps.every((tiled, index) => {
-    const { weightBytes, inputBytes, outputBytes } = closedFormTraffic(tiled, program.values);
+  return program.passes.every(({ first, end }, index) => {
+    const steps = program.steps.slice(first, end).map((tiled) => closedFormTraffic(tiled, program.values));
+    const weightBytes = sum(steps.map((step) => step.weightBytes));
     const { dram } = result.steps[index]!;
     return (
       dram.byKind.weights === weightBytes &&
-      dram.readBytes === weightBytes + inputBytes &&
-      dram.writeBytes === outputBytes
+      dram.readBytes === weightBytes + sum(steps.map((step) => step.inputBytes)) &&
+      dram.writeBytes === sum(steps.map((step) => step.outputBytes))
     );
   });
 }

@@ -1,5 +1,7 @@
 /** `condensim compare`: networks side by side on one machine, and what virtual feature maps on chip save. */
 import type { Command } from 'commander';
+import { studyConventions } from '../convention-study.ts';
+import { InputError } from '../core/diagnostics.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { readMachineFile } from '../import/machine-yaml.ts';
 import { studyMemory } from '../memory-study.ts';
@@ -15,11 +17,13 @@ import {
 } from '../pipeline.ts';
 import { compareRuns } from '../report/comparison.ts';
 import { comparisonTable } from '../report/comparison-table.ts';
+import { conventionTable } from '../report/convention-table.ts';
 import { type RunReport, runReport } from '../report/run-report.ts';
 import { knownCcpGates } from './area.ts';
 import {
   addCommand,
   dimOption,
+  fusionOption,
   hardwareOption,
   inputOption,
   type Json,
@@ -36,9 +40,11 @@ const defaultModels = ['models/tiny-yolov2.yaml', 'models/condensation-net.yaml'
 interface CompareOptions {
   readonly hw: string;
   readonly mode: Mode;
+  readonly fusion: 'on' | 'off';
   readonly seed: number;
   readonly dim?: ReadonlyMap<string, number>;
   readonly input?: string;
+  readonly conventions?: boolean;
   readonly json?: Json;
 }
 
@@ -55,8 +61,10 @@ export function addCompare(program: Command, output: Output): void {
     )
     .addOption(dimOption())
     .addOption(modeOption())
+    .addOption(fusionOption())
     .addOption(seedOption())
     .addOption(inputOption())
+    .option('--conventions', 'what virtual maps save under every convention of storing them, each simulated')
     .addOption(jsonOption())
     .action(async (models: string[], options: CompareOptions) => {
       const machine = readMachineFile(options.hw);
@@ -65,6 +73,10 @@ export function addCompare(program: Command, output: Output): void {
       const networks = paths.map((path) =>
         loadNetwork(path, { seed: options.seed, dims: options.dim }, output.note),
       );
+      if (options.conventions === true) {
+        await compareConventions(networks, machine, options, output);
+        return;
+      }
       const runs: RunReport[] = [];
       for (const loaded of networks) runs.push(...(await runBothWays(loaded, machine, options, output)));
       const comparison = compareRuns(runs, machine, await knownCcpGates(machine));
@@ -77,25 +89,66 @@ export function addCompare(program: Command, output: Output): void {
 async function runBothWays(
   loaded: LoadedNetwork,
   machine: MachineConfig,
-  { mode, seed, input: path }: CompareOptions,
+  options: CompareOptions,
   output: Output,
 ): Promise<RunReport[]> {
   const { graph, network } = loaded;
   const numbers = numbersOf(loaded, numbersOn(machine));
-  let data: SimulationJob['data'];
-  if (mode === 'full' || path !== undefined) {
-    const input = loadInput(graph, path, seed);
-    if (mode === 'full') {
-      output.note(`${graph.name}: calibrating and quantising`);
-      const settings = { numbers: numbersOn(machine), note: output.detail };
-      data = { quantised: await quantiseNetwork(loaded, [input], settings), input: input.values };
-    }
-  }
+  const data = await prepareData(loaded, machine, options, output);
   const run = async (virtualFeatureMaps: boolean): Promise<RunReport> => {
     output.note(`${graph.name}: running, virtual feature maps ${virtualFeatureMaps ? 'on chip' : 'stored'}`);
-    const simulation = await simulate({ network, machine, virtualFeatureMaps, numbers, data });
+    const fusion = options.fusion === 'on';
+    const simulation = await simulate({ network, machine, virtualFeatureMaps, fusion, numbers, data });
     return runReport(simulation, loaded.weightSource, await studyMemory(simulation));
   };
   const onChip = await run(true);
   return onChip.virtualFeatureMaps === 'on chip' ? [onChip, await run(false)] : [onChip];
+}
+
+/** Every convention of storing virtual maps, for the one network of the command that has any. */
+async function compareConventions(
+  networks: readonly LoadedNetwork[],
+  machine: MachineConfig,
+  options: CompareOptions,
+  output: Output,
+): Promise<void> {
+  const condensed = networks.filter(({ network }) =>
+    network.layers.some(({ work }) => work.stage === 'crossChannel'),
+  );
+  if (condensed.length !== 1) {
+    throw new InputError(
+      `--conventions: ${condensed.length} of the networks have cross-channel pooling, expected one`,
+    );
+  }
+  if (options.fusion === 'on') {
+    throw new InputError('--conventions: maps between other layers lie in DRAM, expected --fusion off');
+  }
+  const loaded = condensed[0]!;
+  const study = await studyConventions(
+    {
+      network: loaded.network,
+      machine,
+      numbers: numbersOf(loaded, numbersOn(machine)),
+      data: await prepareData(loaded, machine, options, output),
+    },
+    output.note,
+  );
+  output.report(study, options.json, (style) => conventionTable(study, style));
+  if (study.conventions.some(({ outputsEqual }) => outputsEqual === false)) output.exitCode = 1;
+}
+
+/** What flows in full runs; in timing mode the picture that is named must be right all the same. */
+async function prepareData(
+  loaded: LoadedNetwork,
+  machine: MachineConfig,
+  { mode, seed, input: path }: CompareOptions,
+  output: Output,
+): Promise<SimulationJob['data']> {
+  if (mode === 'timing' && path === undefined) return undefined;
+  const { graph } = loaded;
+  const input = loadInput(graph, path, seed);
+  if (mode === 'timing') return undefined;
+  output.note(`${graph.name}: calibrating and quantising`);
+  const settings = { numbers: numbersOn(machine), note: output.detail };
+  return { quantised: await quantiseNetwork(loaded, [input], settings), input: input.values };
 }

@@ -12,6 +12,7 @@ import { compileProgram } from '../schedule/program.ts';
 import {
   addCommand,
   dimOption,
+  fusionOption,
   hardwareOption,
   type Json,
   jsonOption,
@@ -26,6 +27,7 @@ interface InspectOptions {
   readonly program?: true;
   readonly explain?: string;
   readonly virtualFeatureMaps: 'on' | 'off';
+  readonly fusion: 'on' | 'off';
   readonly json?: Json;
 }
 
@@ -42,6 +44,7 @@ export function addInspect(program: Command, output: Output): void {
     .option('--program', 'print the program instead of the tables')
     .option('--explain <layer>', 'why the layer is cut as it is: the best tilings, estimated and simulated')
     .addOption(virtualFeatureMapsOption())
+    .addOption(fusionOption())
     .addOption(jsonOption())
     .action(async (model: string, options: InspectOptions) => {
       const loaded = loadNetwork(model, { dims: options.dim });
@@ -61,7 +64,8 @@ export function addInspect(program: Command, output: Output): void {
       }
       const machine = readMachineFile(options.hw);
       const virtualFeatureMaps = options.virtualFeatureMaps === 'on';
-      const compileOptions = { virtualFeatureMaps, numbers: numbersOf(loaded, numbersOn(machine)) };
+      const fusion = options.fusion === 'on';
+      const compileOptions = { virtualFeatureMaps, fusion, numbers: numbersOf(loaded, numbersOn(machine)) };
       if (options.explain !== undefined) {
         const explanation = await explainLayer(network, machine, compileOptions, options.explain);
         const explained = explanationReport(explanation);

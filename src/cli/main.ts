@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import { InputError } from '../core/diagnostics.ts';
 import { addArea } from './area.ts';
 import { addCompare } from './compare.ts';
+import { addCosim } from './cosim.ts';
 import { addDetect } from './detect.ts';
 import { addDram } from './dram.ts';
 import { addExport } from './export.ts';
@@ -13,6 +14,7 @@ import { addImport } from './import.ts';
 import { addInspect } from './inspect.ts';
 import { packageFile } from './options.ts';
 import { Output, type Streams } from './output.ts';
+import { addRtl } from './rtl.ts';
 import { addSimulate } from './simulate.ts';
 import { addValidate } from './validate.ts';
 
@@ -25,6 +27,8 @@ const commands = [
   addDram,
   addArea,
   addImport,
+  addRtl,
+  addCosim,
   addExport,
 ];
 

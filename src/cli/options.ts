@@ -158,6 +158,14 @@ export const virtualFeatureMapsOption = () =>
     .choices(['on', 'off'])
     .default('on');
 
+export const fusionOption = () =>
+  new Option(
+    '--fusion <on|off>',
+    'keep feature maps on chip between layers, and fuse layers row by row, where that is cheaper',
+  )
+    .choices(['on', 'off'])
+    .default('off');
+
 export const jsonOption = () =>
   new Option('--json [file]', 'print JSON instead of tables, or write it to a file as well').argParser(
     parseJsonFile,

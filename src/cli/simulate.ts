@@ -14,6 +14,7 @@ import {
   addCommand,
   addQuantisationOptions,
   dimOption,
+  fusionOption,
   hardwareOption,
   inputOption,
   type Json,
@@ -37,6 +38,7 @@ interface SimulateOptions extends NetworkOptions, QuantisationOptions {
   readonly input?: string;
   readonly mode: Mode;
   readonly virtualFeatureMaps: 'on' | 'off';
+  readonly fusion: 'on' | 'off';
   readonly dramTrace?: string;
   readonly memoryStudy?: boolean;
   readonly json?: Json;
@@ -53,6 +55,7 @@ export function addSimulate(program: Command, output: Output): void {
       .addOption(inputOption())
       .addOption(modeOption())
       .addOption(virtualFeatureMapsOption())
+      .addOption(fusionOption())
       .option('--dram-trace <file>', 'write every DRAM request: address, READ or WRITE, clock')
       .option('--memory-study', 'run again with an ideal memory and other layouts, and compare')
       .addOption(jsonOption()),
@@ -67,6 +70,7 @@ export function addSimulate(program: Command, output: Output): void {
       network,
       machine,
       virtualFeatureMaps: options.virtualFeatureMaps === 'on',
+      fusion: options.fusion === 'on',
       numbers: numbersOf(loaded, quantisationSettings(options, machine, output).numbers),
       data,
       observer: trace,

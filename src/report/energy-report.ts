@@ -22,11 +22,26 @@ export const energySchema = z
 
 export type Energy = z.output<typeof energySchema>;
 
-/** Energy of one step. The DRAM is left out where its config has no figures. */
-export function stepEnergy(step: Step, result: StepResult, machine: MachineConfig): Energy {
+/** Energy of the steps of one pass. The DRAM is left out where its config has no figures. */
+export function passEnergy(steps: readonly Step[], result: StepResult, machine: MachineConfig): Energy {
+  const byUnit = addEnergies(steps.map((step) => withTotal(arithmeticEnergy(step, machine)))).byUnit;
+  for (const [name, { bytes }] of Object.entries(result.sram) as [
+    keyof SramStatistics,
+    { bytes: number },
+  ][]) {
+    byUnit[name] = (byUnit[name] ?? 0) + bytes * sramPicojoulesPerByte(...memoryOf(name, machine));
+  }
+  if (machine.dram.kind === 'sdram' && result.sdram !== undefined) {
+    const dram = dramEnergy(machine.dram, result.sdram);
+    if (dram !== null) byUnit.dram = Object.values(dram).reduce((total, part) => total + part, 0);
+  }
+  return withTotal(byUnit);
+}
+
+function arithmeticEnergy(step: Step, machine: MachineConfig): Record<string, number> {
   const { peArray } = machine;
   const values = product(step.convolvedShape);
-  const byUnit: Record<string, number> = {
+  return {
     peArray:
       step.macs *
       (multiplicationPicojoules(peArray.activationBits, peArray.weightBits) +
@@ -40,17 +55,6 @@ export function stepEnergy(step: Step, result: StepResult, machine: MachineConfi
           product(step.pooling.window) *
           additionPicojoules(peArray.activationBits),
   };
-  for (const [name, { bytes }] of Object.entries(result.sram) as [
-    keyof SramStatistics,
-    { bytes: number },
-  ][]) {
-    byUnit[name] = (byUnit[name] ?? 0) + bytes * sramPicojoulesPerByte(...memoryOf(name, machine));
-  }
-  if (machine.dram.kind === 'sdram' && result.sdram !== undefined) {
-    const dram = dramEnergy(machine.dram, result.sdram);
-    if (dram !== null) byUnit.dram = Object.values(dram).reduce((total, part) => total + part, 0);
-  }
-  return withTotal(byUnit);
 }
 
 export function addEnergies(energies: readonly Energy[]): Energy {

@@ -10,7 +10,7 @@ const cycles = z.number().min(0);
 export const explanationSchema = z.strictObject({
   layer: z.string(),
   candidates: count.describe('Tilings that fit the machine'),
-  bounds: z.strictObject({ computeCycles: count, dramCycles: count }),
+  bounds: z.strictObject({ computeCycles: count, dramCycles: count, postProcessingCycles: count }),
   tilings: z
     .array(
       z.strictObject({

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import type { IdealDramConfig } from '../hw/dram/config.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import type { MachineResult } from '../hw/machine/machine.ts';
-import type { TiledStep } from '../schedule/layout.ts';
+import type { Program } from '../schedule/program.ts';
+import { passName } from '../schedule/steps.ts';
 import { memoryReport, memoryReportSchema } from './memory-report.ts';
 
 const count = z.int().min(0);
@@ -51,7 +52,7 @@ export type MemoryStudy = z.output<typeof memoryStudySchema>;
 
 export function memoryStudyReport(
   { dram, clockMHz }: MachineConfig,
-  { result, program }: { result: MachineResult; program: { steps: readonly TiledStep[] } },
+  { result, program }: { result: MachineResult; program: Pick<Program, 'steps' | 'passes'> },
   ideal: { config: IdealDramConfig; result: MachineResult },
   layouts: readonly { layout: LayoutName; result: MachineResult }[],
 ): MemoryStudy {
@@ -60,9 +61,11 @@ export function memoryStudyReport(
     ideal: { bandwidthMBps, latencyNs, cycles: ideal.result.cycles },
     layers: result.steps.map(({ startCycle, endCycle, sdram }, index) => {
       const { activates, refreshes, memory } = memoryReport(dram, clockMHz, [sdram]);
+      const { first, end } = program.passes[index]!;
+      const steps = program.steps.slice(first, end).map(({ step }) => step);
       const without = ideal.result.steps[index]!;
       return {
-        name: program.steps[index]!.step.name,
+        name: passName(steps),
         cycles: endCycle - startCycle,
         idealCycles: without.endCycle - without.startCycle,
         activates,

@@ -14,10 +14,10 @@ import {
   type StepResult,
 } from '../hw/machine/machine.ts';
 import type { LayeredNetwork } from '../quant/layers.ts';
-import { layerMinimumBytes, networkMinimumBytes, type StepBounds, stepBounds } from '../schedule/minima.ts';
+import { layerMinimumBytes, networkMinimumBytes, passBounds, type StepBounds } from '../schedule/minima.ts';
 import type { Program } from '../schedule/program.ts';
-import { ratioOf, type Step } from '../schedule/steps.ts';
-import { addEnergies, energySchema, stepEnergy } from './energy-report.ts';
+import { passName, ratioOf, type Step, type StoredConvention } from '../schedule/steps.ts';
+import { addEnergies, energySchema, passEnergy } from './energy-report.ts';
 import { memoryReport, memoryReportSchema, rowCounters } from './memory-report.ts';
 import { type MemoryStudy, memoryStudySchema } from './memory-study-report.ts';
 
@@ -65,8 +65,9 @@ const bounds = z
   .strictObject({
     computeCycles: count.describe('macs / processing elements; of a streamed map, values / rows'),
     dramCycles: count.describe("The layer's bytes at the memory's peak bandwidth"),
-    fraction: fraction.describe('The larger of the two / measured cycles: 1 = nothing is lost'),
-    limitedBy: z.enum(['compute', 'dram']),
+    postProcessingCycles: count.describe('Values before pooling / rows: what the pipeline takes in a cycle'),
+    fraction: fraction.describe('The largest of the three / measured cycles: 1 = nothing is lost'),
+    limitedBy: z.enum(['compute', 'dram', 'postProcessing']),
   })
   .describe('The least cycles the layer could take (roofline)');
 
@@ -92,6 +93,9 @@ export const runReportSchema = z.strictObject({
   virtualFeatureMaps: z
     .enum(['none', 'on chip', 'stored'])
     .describe('Whether maps before cross-channel pooling stayed on chip'),
+  fusion: z
+    .enum(['off', 'on'])
+    .describe('Whether feature maps may stay on chip between layers, and layers be fused row by row'),
   conventions: z.array(z.string()).describe('Conventions that move the figures'),
   totals: z.strictObject({
     cycles: count,
@@ -169,8 +173,10 @@ export async function runReport(
   const processingElements = machine.peArray.rows * machine.peArray.columns;
   const clockHz = machine.clockMHz * 1e6;
   const total = totalTraffic(result.steps);
-  const layers = program.steps.map(({ step }, index) => layerReport(step, result.steps[index]!, machine));
   const steps = program.steps.map(({ step }) => step);
+  const layers = program.passes.map(({ first, end }, index) =>
+    layerReport(steps.slice(first, end), result.steps[index]!, machine),
+  );
   return {
     schemaVersion: reportSchemaVersion,
     model: {
@@ -187,6 +193,7 @@ export async function runReport(
     },
     mode,
     virtualFeatureMaps: placementOfVirtualMaps(program),
+    fusion: program.how.fusion ? 'on' : 'off',
     conventions: conventions(program, machine.dram),
     totals: {
       cycles: result.cycles,
@@ -220,48 +227,67 @@ export async function runReport(
   };
 }
 
-function layerReport(step: Step, result: StepResult, machine: MachineConfig): RunReport['layers'][number] {
+/** The report of a pass: one step, or fused ones as one line. */
+function layerReport(
+  steps: readonly Step[],
+  result: StepResult,
+  machine: MachineConfig,
+): RunReport['layers'][number] {
   const processingElements = machine.peArray.rows * machine.peArray.columns;
   const cycles = result.endCycle - result.startCycle;
   const { busy, ...layerStalls } = result.array;
+  const macs = sum(steps.map((step) => step.macs));
+  const { readBytes, writeBytes } = result.dram;
   return {
-    name: step.name,
-    operator: step.operator,
-    fused: step.layers.flatMap((layer) => [layer.node.name, ...layer.merged.map((node) => node.name)]),
+    name: passName(steps),
+    operator: steps[0]!.operator,
+    fused: steps.flatMap((step) =>
+      step.layers.flatMap((layer) => [layer.node.name, ...layer.merged.map((node) => node.name)]),
+    ),
     cycles,
     startCycle: result.startCycle,
     endCycle: result.endCycle,
-    macs: step.macs,
-    utilization: step.macs / (cycles * processingElements),
+    macs,
+    utilization: macs / (cycles * processingElements),
     computeCycles: busy,
     stalls: layerStalls,
-    bounds: boundsReport(stepBounds(step, result.dram.readBytes + result.dram.writeBytes, machine), cycles),
-    energy: stepEnergy(step, result, machine),
+    bounds: boundsReport(passBounds(steps, readBytes + writeBytes, machine), cycles),
+    energy: passEnergy(steps, result, machine),
     dram: { ...trafficReport(result.dram), ...memoryReport(machine.dram, machine.clockMHz, [result.sdram]) },
   };
 }
 
-function boundsReport({ computeCycles, dramCycles }: StepBounds, cycles: number): Bounds {
-  return {
-    computeCycles,
-    dramCycles,
-    fraction: Math.max(computeCycles, dramCycles) / cycles,
-    limitedBy: computeCycles >= dramCycles ? 'compute' : 'dram',
-  };
+const limits = {
+  compute: 'computeCycles',
+  dram: 'dramCycles',
+  postProcessing: 'postProcessingCycles',
+} as const;
+
+function boundsReport(bounds: StepBounds, cycles: number): Bounds {
+  return { ...bounds, fraction: largest(bounds) / cycles, limitedBy: limitOf(bounds) };
+}
+
+function largest({ computeCycles, dramCycles, postProcessingCycles }: StepBounds): number {
+  return Math.max(computeCycles, dramCycles, postProcessingCycles);
+}
+
+/** Which of the bounds is the largest; the array's, if another is as large. */
+function limitOf(bounds: StepBounds): Bounds['limitedBy'] {
+  const names = Object.keys(limits) as Bounds['limitedBy'][];
+  return names.find((name) => bounds[limits[name]] === largest(bounds))!;
 }
 
 /** Layers follow each other, so that the least of the run is the sum of their least. */
 function addBounds(layers: RunReport['layers']): Bounds {
-  const computeCycles = sum(layers.map((layer) => layer.bounds.computeCycles));
-  const dramCycles = sum(layers.map((layer) => layer.bounds.dramCycles));
-  const least = sum(layers.map(({ bounds: b }) => Math.max(b.computeCycles, b.dramCycles)));
-  const cycles = sum(layers.map((layer) => layer.cycles));
-  return {
-    computeCycles,
-    dramCycles,
-    fraction: least / cycles,
-    limitedBy: computeCycles >= dramCycles ? 'compute' : 'dram',
+  const total = (part: keyof StepBounds): number => sum(layers.map((layer) => layer.bounds[part]));
+  const bounds = {
+    computeCycles: total('computeCycles'),
+    dramCycles: total('dramCycles'),
+    postProcessingCycles: total('postProcessingCycles'),
   };
+  const least = sum(layers.map((layer) => largest(layer.bounds)));
+  const cycles = sum(layers.map((layer) => layer.cycles));
+  return { ...bounds, fraction: least / cycles, limitedBy: limitOf(bounds) };
 }
 
 function totalSram(steps: readonly StepResult[]): SramStatistics {
@@ -309,20 +335,31 @@ function placementOfVirtualMaps(program: Program): RunReport['virtualFeatureMaps
   return program.steps.some(isReduced) ? 'on chip' : 'none';
 }
 
+/** What the conventions of `StoredConvention` do, in words. */
+export const conventionTexts: Record<StoredConvention, string> = {
+  a: 'convolution and spatial maximum in the pipe, all pooled maps written, a second pass reads them, keeps the maxima and writes those',
+  b: 'convolution and spatial maximum in the pipe, all pooled maps written; they are read once, through the cross-channel unit, and the maxima stay in the feature buffer for the next layer',
+  ii: 'convolution in the pipe, all unpooled maps written; a second pass reads them, takes the maxima across channels and the spatial ones, and writes those',
+  iii: 'convolution in the pipe, all unpooled maps written; they are read once, through the cross-channel and the spatial unit, and the maxima stay in the feature buffer for the next layer',
+  e: 'as ii, and no spatial pooling in the pipe of any convolution, with virtual maps on chip neither: it is a pass of its own',
+};
+
 function conventions(program: Program, dram: DramConfig): string[] {
   const lines = [
     'Bytes are payload: what a transaction carries, not what a burst could.',
     `Each filter has a ${program.values.recordBytes}-byte record (bias, two multipliers, shift), counted as weights.`,
     `A value of a feature map takes ${program.values.elementBytes} byte${program.values.elementBytes > 1 ? 's' : ''}, a weight ${program.values.weightBytes}; narrower ones are not packed.`,
-    'Rows of the halo between bands are read again and counted again.',
+    'Rows of the halo between bands of a layer are read again and counted again.',
+    program.how.fusion
+      ? 'Fusion on: feature maps stay on chip between layers where they fit, and layers are fused row by row; a..b is one pass of the layers a to b.'
+      : 'Fusion off: every layer reads its input from DRAM and writes its output there.',
     'The program itself is held on chip; fetching it is not counted.',
     energySource,
     ...memoryConventions(dram),
   ];
   if (placementOfVirtualMaps(program) === 'stored') {
-    lines.push(
-      'Stored virtual maps (convention a): convolution and spatial maximum in the pipe, all pooled maps written, a second pass reads them, keeps the maxima and writes those.',
-    );
+    const convention = program.how.convention ?? 'a';
+    lines.push(`Stored virtual maps (convention ${convention}): ${conventionTexts[convention]}.`);
   }
   return lines;
 }

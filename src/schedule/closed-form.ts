@@ -6,10 +6,12 @@
  * weights = table + (weights + records) * (1 if resident, else bands)
  * input   = operands * channels * columns * rows with halo over all bands * (1 if resident, else filter tiles of a group)
  * output  = maps * rows * columns
+ *
+ * Channels that stay on chip between two steps are neither written nor read.
  */
 import { ceilDiv, clamp, product } from '../core/integers.ts';
 import { operandRecordBytes } from '../hw/requantise/parameters.ts';
-import type { ValueSizes } from './geometry.ts';
+import type { RowRange, ValueSizes } from './geometry.ts';
 import type { TiledStep } from './layout.ts';
 import { tableOf } from './steps.ts';
 
@@ -19,7 +21,10 @@ export interface ClosedFormTraffic {
   readonly outputBytes: number;
 }
 
-export function closedFormTraffic({ step, tiling }: TiledStep, values: ValueSizes): ClosedFormTraffic {
+export function closedFormTraffic(
+  { step, tiling, places }: TiledStep,
+  values: ValueSizes,
+): ClosedFormTraffic {
   const [channels, , columns] = step.inputShape;
   const outputRows = step.outputShape[1];
   const bands = ceilDiv(outputRows, tiling.bandRows);
@@ -29,6 +34,9 @@ export function closedFormTraffic({ step, tiling }: TiledStep, values: ValueSize
     rowsRead += inputRowsSpanned({ step, tiling }, first, Math.min(outputRows, first + tiling.bandRows));
   }
   const { convolution } = step;
+  const count = (range: RowRange | undefined): number => (range === undefined ? 0 : range.end - range.first);
+  const keptIn = count(places?.inputKept);
+  const keptOut = count(places?.output?.channels);
   const groups = convolution?.groups ?? 1;
   const filtersPerGroup = (convolution?.filters ?? 0) / groups;
   const passes =
@@ -45,8 +53,11 @@ export function closedFormTraffic({ step, tiling }: TiledStep, values: ValueSize
     weightBytes:
       table +
       (weights * values.weightBytes + records + operandRecords) * (tiling.weightsResident ? 1 : bands),
-    inputBytes: operands * channels * columns * rowsRead * passes * values.elementBytes,
-    outputBytes: product(step.outputShape) * values.elementBytes,
+    inputBytes: operands * (channels - keptIn) * columns * rowsRead * passes * values.elementBytes,
+    outputBytes:
+      (product(step.outputShape) / step.outputShape[0]) *
+      (step.outputShape[0] - keptOut) *
+      values.elementBytes,
   };
 }
 

@@ -8,6 +8,7 @@ import type { Command, CommandOf } from '../hw/isa/formats.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type LoadFields = Omit<CommandOf<'load'>, 'op' | 'waitCompute' | 'signalCompute'>;
+type MoveFields = Omit<CommandOf<'move'>, 'op' | 'waitCompute' | 'signalCompute'>;
 type ComputeFields = Omit<
   CommandOf<'compute'>,
   'op' | 'waitLoad' | 'waitStore' | 'signalLoad' | 'signalStore'
@@ -21,7 +22,8 @@ export class Emitter {
 
   private readonly loads: Mutable<CommandOf<'load'>>[] = [];
   private readonly computes: Mutable<CommandOf<'compute'>>[] = [];
-  private readonly stores: Mutable<CommandOf<'store'>>[] = [];
+  /** Commands of the store queue: stores and moves. */
+  private readonly stores: Mutable<CommandOf<'store'> | CommandOf<'move'>>[] = [];
   /** Computes that must give the load queue a token though they are not emitted yet. */
   private readonly owesLoad = new Set<number>();
   private loadWaitedFor = none;
@@ -83,12 +85,25 @@ export class Emitter {
     return number;
   }
 
-  /** Emits a store of what compute `compute` made; returns its number. */
+  /** Emits a store of (a part of) what compute `compute` made; returns its number. */
   store(fields: LoadFields, compute: number): number {
-    assert(compute > this.storeWaitedFor, 'stores follow their computes in order');
+    return this.transfer({ op: 'store', ...this.tokensOf(compute), ...fields });
+  }
+
+  /** Emits a move of (a part of) what compute `compute` made into the feature buffer; numbered among the stores. */
+  move(fields: MoveFields, compute: number): number {
+    return this.transfer({ op: 'move', ...this.tokensOf(compute), ...fields });
+  }
+
+  private tokensOf(compute: number): { waitCompute: number; signalCompute: number } {
+    assert(compute >= this.storeWaitedFor, 'stores follow their computes in order');
+    const isNew = compute > this.storeWaitedFor;
     this.storeWaitedFor = compute;
     this.computes[compute]!.signalStore = 1;
-    const command: Mutable<CommandOf<'store'>> = { op: 'store', waitCompute: 1, signalCompute: 0, ...fields };
+    return { waitCompute: isNew ? 1 : 0, signalCompute: 0 };
+  }
+
+  private transfer(command: Mutable<CommandOf<'store'> | CommandOf<'move'>>): number {
     this.commands.push(command);
     return this.stores.push(command) - 1;
   }

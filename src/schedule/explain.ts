@@ -3,7 +3,7 @@ import { InputError } from '../core/diagnostics.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import type { LayeredNetwork } from '../quant/layers.ts';
 import type { TiledStep } from './layout.ts';
-import { type StepBounds, stepBounds } from './minima.ts';
+import { passBounds, type StepBounds } from './minima.ts';
 import { type CompileOptions, compileProgram, emitProgram } from './program.ts';
 import { runProgram } from './run.ts';
 import { type RatedTiling, rankTilings } from './tiling.ts';
@@ -35,7 +35,7 @@ export async function explainLayer(
   options: CompileOptions,
   layer: string,
 ): Promise<Explanation> {
-  const program = compileProgram(network, machine, options);
+  const program = compileProgram(network, machine, { ...options, fusion: false });
   const index = program.steps.findIndex(
     ({ step }) =>
       step.name === layer ||
@@ -54,5 +54,5 @@ export async function explainLayer(
     const { startCycle, endCycle, dram } = result.steps[index]!;
     tilings.push({ ...rated, cycles: endCycle - startCycle, dramBytes: dram.readBytes + dram.writeBytes });
   }
-  return { step, candidates, tilings, bounds: stepBounds(step, tilings[0]!.dramBytes, machine) };
+  return { step, candidates, tilings, bounds: passBounds([step], tilings[0]!.dramBytes, machine) };
 }

@@ -12,12 +12,17 @@ import { AddressMapping } from '../hw/dram/address.ts';
 import { capacityBytes, type DramConfig, geometryOf } from '../hw/dram/config.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { tileRecordBytes, tileWeightBytes, type ValueSizes, workloadOf } from './geometry.ts';
-import { inputMapValues, lastUses, outputMapValues, type Step, tableOf } from './steps.ts';
-import { type Tiling, tilingSizes } from './tiling.ts';
+import type { Places } from './places.ts';
+import { type DramShares, inputMapValues, lastUses, outputMapValues, type Step, tableOf } from './steps.ts';
+import { type CostEstimate, type Tiling, tilingSizes } from './tiling.ts';
 
 export interface TiledStep {
   readonly step: Step;
   readonly tiling: Tiling;
+  /** Absent: a pass of its own whose maps all lie in DRAM. */
+  readonly places?: Places | undefined;
+  /** What the search thought that the pass costs which begins with this step; absent for the other steps of a pass. */
+  readonly estimate?: CostEstimate | undefined;
 }
 
 export interface DramLayout {
@@ -109,6 +114,7 @@ export function layoutDram(
   const { maps, end } = placeMaps(
     steps.map(({ step }) => step),
     outputs,
+    dramShares(steps),
     values.elementBytes,
     alignUp(at, alignment),
     starts.maps,
@@ -122,20 +128,37 @@ export function layoutDram(
   return { weightBlocks, recordBlocks, tables, maps, totalBytes: end };
 }
 
-/** First fit by the order of steps; a map is freed after its last reader. */
+/** What of every map lies in DRAM, and how long. */
+export function dramShares(steps: readonly TiledStep[]): DramShares {
+  const shares = new Map<string, number>();
+  for (const { step, places } of steps) {
+    if (places?.output === undefined) continue;
+    const { first, end } = places.output.channels;
+    shares.set(step.output, 1 - (end - first) / step.outputShape[0]);
+  }
+  const passEnds = steps.map(({ places }, index) => {
+    let last = index;
+    while (places !== undefined && steps[last + 1]?.places?.pass === places.pass) last++;
+    return last;
+  });
+  return { shares, passEnds };
+}
+
+/** First fit by the order of steps; a map is freed after its last reader. One that never leaves the chip has no place. */
 function placeMaps(
   steps: readonly Step[],
   outputs: readonly string[],
+  { shares, passEnds }: DramShares,
   elementBytes: number,
   base: number,
   starts: readonly Start[],
 ): { maps: Map<string, number>; end: number } {
-  const lastUse = lastUses(steps, outputs);
+  const lastUse = lastUses(steps, outputs, passEnds);
   const maps = new Map<string, number>();
   let alive: { name: string; start: number; end: number }[] = [];
   let end = base;
   const place = (name: string, bytes: number): void => {
-    if (maps.has(name)) return;
+    if (maps.has(name) || shares.get(name) === 0) return;
     const turn = starts[maps.size % starts.length]!;
     let start = firstStart(base, turn);
     for (const other of alive) {

@@ -11,6 +11,7 @@ import { peakBandwidthMBps } from '../hw/dram/config.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import type { LayeredNetwork } from '../quant/layers.ts';
 import type { ValueSizes } from './geometry.ts';
+import { dramShares, type TiledStep } from './layout.ts';
 import type { Step } from './steps.ts';
 
 /** Cycles that a step takes at least. */
@@ -19,15 +20,24 @@ export interface StepBounds {
   readonly computeCycles: number;
   /** The bytes the step moved, at the memory's peak bandwidth. */
   readonly dramCycles: number;
+  /** Post-processing takes a value a lane in every cycle. */
+  readonly postProcessingCycles: number;
 }
 
-export function stepBounds(step: Step, movedBytes: number, machine: MachineConfig): StepBounds {
+/** Bounds of the steps of one pass, which moved `movedBytes` in all. */
+export function passBounds(steps: readonly Step[], movedBytes: number, machine: MachineConfig): StepBounds {
   const { rows, columns } = machine.peArray;
-  const [maps, height, width] = step.convolvedShape;
-  const streamed = step.inputs.length * maps * height * width;
+  const convolved = (step: Step): number => product(step.convolvedShape);
   return {
-    computeCycles: step.macs > 0 ? ceilDiv(step.macs, rows * columns) : ceilDiv(streamed, rows),
+    computeCycles: sum(
+      steps.map((step) =>
+        step.macs > 0
+          ? ceilDiv(step.macs, rows * columns)
+          : ceilDiv(step.inputs.length * convolved(step), rows),
+      ),
+    ),
     dramCycles: Math.ceil((movedBytes * machine.clockMHz) / peakBandwidthMBps(machine.dram)),
+    postProcessingCycles: sum(steps.map((step) => ceilDiv(convolved(step), rows))),
   };
 }
 
@@ -36,6 +46,30 @@ export function layerMinimumBytes(step: Step, values: ValueSizes): number {
   const parameters = sum(step.layers.map((layer) => layer.parameters));
   const maps = step.inputs.length * product(step.inputShape) + product(step.outputShape);
   return parameters * values.weightBytes + maps * values.elementBytes;
+}
+
+/** What a schedule moves at least: weights once, and every map that lies in DRAM written once and read once a step. */
+export interface ScheduleMinimum {
+  readonly weightBytes: number;
+  readonly featureMapBytes: number;
+}
+
+export function scheduleMinimum(
+  network: LayeredNetwork,
+  steps: readonly TiledStep[],
+  values: ValueSizes,
+): ScheduleMinimum {
+  const { shares } = dramShares(steps);
+  const share = (name: string): number => shares.get(name) ?? 1;
+  const maps = steps.map(
+    ({ step }) =>
+      sum(step.inputs.map((input) => share(input) * product(step.inputShape))) +
+      share(step.output) * product(step.outputShape),
+  );
+  return {
+    weightBytes: network.parameters * values.weightBytes,
+    featureMapBytes: Math.round(sum(maps)) * values.elementBytes,
+  };
 }
 
 /** Bytes of the network's weights, its input and what the machine hands back, each once. */

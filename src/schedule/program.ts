@@ -10,11 +10,19 @@ import type { LayeredNetwork } from '../quant/layers.ts';
 import type { NumberOptions, QuantisedNetwork } from '../quant/quantised.ts';
 import { DataSettings } from './data-settings.ts';
 import { Emitter } from './emit.ts';
-import type { ValueSizes } from './geometry.ts';
-import { type DramLayout, layoutDram, type Placement, type TiledStep } from './layout.ts';
+import { FusedEmitter } from './fused-emitter.ts';
+import type { RowRange, ValueSizes } from './geometry.ts';
+import { type DramLayout, dramShares, layoutDram, type Placement, type TiledStep } from './layout.ts';
+import { planInDram, planOnChip } from './residency.ts';
 import { StepEmitter } from './step-emitter.ts';
-import { peakFeatureMapBytes, planSteps, type StepOptions, tableOf } from './steps.ts';
-import { chooseTiling } from './tiling.ts';
+import {
+  condensesOnRead,
+  peakFeatureMapBytes,
+  planSteps,
+  type StepOptions,
+  type StoredConvention,
+  tableOf,
+} from './steps.ts';
 
 export interface Program {
   readonly graph: Graph;
@@ -22,6 +30,10 @@ export interface Program {
   /** Tensors the machine hands back. */
   readonly outputs: readonly string[];
   readonly steps: readonly TiledStep[];
+  /** What lies between two barriers, in order: one step, or fused ones. */
+  readonly passes: readonly Pass[];
+  /** How it was planned. */
+  readonly how: ScheduleChoice;
   readonly commands: readonly Command[];
   readonly layout: DramLayout;
   readonly values: ValueSizes;
@@ -29,7 +41,17 @@ export interface Program {
   readonly peakFeatureMapBytes: number;
 }
 
-export interface CompileOptions extends StepOptions {
+/** Steps [first, end) of a program, which one barrier ends. */
+export type Pass = RowRange;
+
+export interface ScheduleChoice {
+  /** Keep feature maps on chip between steps, and fuse steps row by row, where that is cheaper. Default false. */
+  readonly fusion?: boolean | undefined;
+  /** How stored virtual maps move; default 'a'. */
+  readonly convention?: StoredConvention | undefined;
+}
+
+export interface CompileOptions extends StepOptions, ScheduleChoice {
   readonly numbers: NumberOptions;
 }
 
@@ -63,11 +85,13 @@ export function compileProgram(
   quantised?: QuantisedNetwork,
 ): Program {
   const values = valueSizes(machine, options.numbers);
-  const steps = planSteps(network, machine, options).map((step) => ({
-    step,
-    tiling: chooseTiling(step, machine, values),
-  }));
-  return emitProgram(network, steps, machine, options.numbers, quantised);
+  const planned = planSteps(network, machine, options);
+  const isOnChip = options.fusion === true || condensesOnRead(options);
+  const rule = options.fusion === true ? 'cheapest' : 'condensed';
+  const steps = isOnChip
+    ? planOnChip(planned, network.machineOutputs, machine, values, rule)
+    : planInDram(planned, machine, values);
+  return emitProgram(network, steps, machine, options.numbers, options, quantised);
 }
 
 /** Places and emits steps whose tilings are given. */
@@ -76,6 +100,7 @@ export function emitProgram(
   steps: readonly TiledStep[],
   machine: MachineConfig,
   numbers: NumberOptions,
+  { fusion, convention }: ScheduleChoice = {},
   quantised?: QuantisedNetwork,
   placement?: Placement,
 ): Program {
@@ -85,14 +110,18 @@ export function emitProgram(
   const layout = layoutDram(steps, outputs, machine, values, placement);
   const emitter = new Emitter();
   const settings = new DataSettings(numbers, quantised);
-  steps.forEach((tiled, index) => {
-    new StepEmitter(emitter, tiled, index, layout, values, settings).emit();
-  });
+  const passes = passesOf(steps);
+  for (const { first, end } of passes) {
+    if (end === first + 1) new StepEmitter(emitter, steps[first]!, first, layout, values, settings).emit();
+    else new FusedEmitter(emitter, steps.slice(first, end), first, layout, values, settings).emit();
+  }
   return {
     graph: network.graph,
     numbers,
     outputs,
     steps,
+    passes,
+    how: { fusion, convention },
     commands: emitter.commands,
     layout,
     values,
@@ -100,8 +129,21 @@ export function emitProgram(
       steps.map(({ step }) => step),
       outputs,
       values.elementBytes,
+      dramShares(steps),
     ),
   };
+}
+
+/** Consecutive steps of one pass; without places every step is one. */
+export function passesOf(steps: readonly TiledStep[]): Pass[] {
+  const passes: { first: number; end: number }[] = [];
+  steps.forEach(({ places }, index) => {
+    const last = passes.at(-1);
+    const joins = index > 0 && places !== undefined && places.pass === steps[index - 1]!.places?.pass;
+    if (joins && last !== undefined) last.end++;
+    else passes.push({ first: index, end: index + 1 });
+  });
+  return passes;
 }
 
 /** Refuses steps whose table the machine can't hold. */

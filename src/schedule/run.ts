@@ -24,7 +24,7 @@ export interface RunData {
 export interface RunOptions {
   readonly data?: RunData | undefined;
   readonly observer?: Observer | undefined;
-  /** Which maps to copy out of DRAM when their step ends; the network's outputs always are. */
+  /** Which maps to copy out of DRAM when their pass ends, if they get there; the network's outputs always are. */
   readonly keep?: (tensor: string) => boolean;
 }
 
@@ -72,8 +72,10 @@ export async function runProgram(
     data: dataPath,
     observer,
     onStep(index) {
-      const { output } = program.steps[index]!.step;
-      if (keep(output) || program.outputs.includes(output)) {
+      const { first, end } = program.passes[index]!;
+      for (const { step, places } of program.steps.slice(first, end)) {
+        const { output } = step;
+        if (places?.output !== undefined || !(keep(output) || program.outputs.includes(output))) continue;
         const address = program.layout.maps.get(output)!;
         const bytes = readMap(dram, address, shapes.get(output)!, program.values.elementBytes);
         const values = makeValues(activations, bytes.length / program.values.elementBytes);

@@ -2,7 +2,6 @@
  * One step's commands. Its tiles are emitted in loop order (bands, filter tiles, chunks, rows); the loads of the next
  * tile that needs any go out before the current tile's compute, so that transfers overlap.
  */
-import { bufferNames, poolKinds, type TrafficKind, trafficKinds } from '../hw/isa/formats.ts';
 import type { DataSettings } from './data-settings.ts';
 import { type Emitter, none } from './emit.ts';
 import {
@@ -18,8 +17,10 @@ import {
   workloadOf,
 } from './geometry.ts';
 import type { DramLayout, TiledStep } from './layout.ts';
-import { ratioOf, type Step, tableOf } from './steps.ts';
-import { outputMaps, type TilingSizes, tilingSizes } from './tiling.ts';
+import { nothingKept, splitByKept } from './places.ts';
+import type { Step } from './steps.ts';
+import { contiguous, TileEmitter } from './tile-emitter.ts';
+import { type TilingSizes, tilingSizes } from './tiling.ts';
 
 /** One compute command and what must be on chip for it. */
 interface Item {
@@ -29,13 +30,6 @@ interface Item {
   /** Output rows. */
   readonly rows: RowRange;
 }
-
-const kindCode = (kind: TrafficKind): number => trafficKinds.indexOf(kind);
-const feature = bufferNames.indexOf('feature');
-const weight = bufferNames.indexOf('weight');
-const parameter = bufferNames.indexOf('parameter');
-const output = bufferNames.indexOf('output');
-const table = bufferNames.indexOf('table');
 
 /** Slots of a buffer that are filled in turn, and which piece lies in each. */
 class SlotRing {
@@ -85,6 +79,9 @@ export class StepEmitter {
   private readonly inputs: SlotRing;
   private readonly weights: SlotRing;
   private readonly parameters: SlotRing;
+  private readonly commands: TileEmitter;
+  private readonly featureBase: number;
+  private readonly planePitch: number;
   private readonly loadedInputs = new Set<string>();
   private readonly operands: Operands[] = [];
   private readonly storeOfSlot: number[];
@@ -98,12 +95,15 @@ export class StepEmitter {
     private readonly stepIndex: number,
     private readonly layout: DramLayout,
     private readonly values: ValueSizes,
-    private readonly settings: DataSettings,
+    settings: DataSettings,
   ) {
     const { step, tiling } = tiled;
     this.step = step;
     this.work = workloadOf(step);
+    this.commands = new TileEmitter(emitter, tiled, layout, values, settings);
+    this.featureBase = tiled.places?.featureBase ?? 0;
     this.sizes = tilingSizes(step, tiling, values);
+    this.planePitch = tiled.places?.planePitch || this.sizes.planePitch;
     this.items = [...this.listItems()];
     this.firstCompute = emitter.nextCompute;
     this.inputs = new SlotRing(tiling.inputSlots);
@@ -209,8 +209,8 @@ export class StepEmitter {
 
   private loadInput(item: Item, tile: FilterTile, chunk: RowRange, slot: number, freeAfter: number): void {
     const { step, work, sizes } = this;
-    const { tiling } = this.tiled;
-    const [channels, , columns] = step.inputShape;
+    const { tiling, places } = this.tiled;
+    const [channels] = step.inputShape;
     const rows = this.bandInput(item.band);
     const first = tiling.inputResident
       ? work.groups > 1
@@ -222,28 +222,21 @@ export class StepEmitter {
         ? channels
         : chunk.end - chunk.first
       : tile.groups * (chunk.end - chunk.first);
-    const slotChannel = tiling.inputResident ? first : 0;
-    const { rowStep, rowOffset } = step.reading;
-    const { elementBytes } = this.values;
-    const rowBytes = channels * columns * elementBytes;
     step.inputs.forEach((input, operand) => {
-      const row = rows.first * rowStep + rowOffset;
-      this.lastLoad = this.emitter.load(
-        {
-          kind: kindCode(step.inputKind),
-          buffer: feature,
-          dramAddress: this.layout.maps.get(input)! + row * rowBytes + first * columns * elementBytes,
-          segments: rows.end - rows.first,
-          dramPitch: rowStep * rowBytes,
-          runs: count,
-          runBytes: columns * elementBytes,
-          bufferAddress:
-            slot * sizes.inputSlotBytes + operand * sizes.operandBytes + slotChannel * sizes.planePitch,
-          bufferSegmentPitch: tiling.rowPitch,
-          bufferRunPitch: sizes.planePitch,
-        },
-        freeAfter,
-      );
+      const base = this.featureBase + slot * sizes.inputSlotBytes + operand * sizes.operandBytes;
+      for (const part of splitByKept({ first, end: first + count }, places?.inputKept ?? nothingKept)) {
+        // What the step before left on chip is there already.
+        if (part.isKept) continue;
+        const slotChannel = tiling.inputResident ? part.first : part.first - first;
+        this.lastLoad = this.commands.loadRows(
+          input,
+          rows,
+          part,
+          base + slotChannel * this.planePitch,
+          this.planePitch,
+          freeAfter,
+        );
+      }
     });
   }
 
@@ -253,14 +246,14 @@ export class StepEmitter {
     if (address === undefined || this.isTableLoaded) return;
     this.isTableLoaded = true;
     const bytes = this.values.tableEntries * this.values.elementBytes;
-    this.lastLoad = this.emitter.load(contiguous('weights', table, address, 0, bytes), none);
+    this.lastLoad = this.emitter.load(contiguous('weights', 'table', address, 0, bytes), none);
   }
 
   private loadParameters(item: Item, tile: FilterTile, slot: number, freeAfter: number): void {
     const address = this.layout.recordBlocks[this.stepIndex]![item.tile]!;
     const bytes = tileRecordBytes(this.step, this.work, tile.groups * tile.filters, this.values);
     this.lastLoad = this.emitter.load(
-      contiguous('weights', parameter, address, slot * this.sizes.parameterSlotBytes, bytes),
+      contiguous('weights', 'parameter', address, slot * this.sizes.parameterSlotBytes, bytes),
       freeAfter,
     );
   }
@@ -270,143 +263,43 @@ export class StepEmitter {
     const address = this.layout.weightBlocks[this.stepIndex]![item.tile * sizes.chunks.length + item.chunk]!;
     const bytes = tileWeightBytes(step, work, tile, chunk.end - chunk.first, this.values);
     this.lastLoad = this.emitter.load(
-      contiguous('weights', weight, address, slot * sizes.weightSlotBytes, bytes),
+      contiguous('weights', 'weight', address, slot * sizes.weightSlotBytes, bytes),
       freeAfter,
     );
   }
 
-  /** Emits a tile, and its store when it is complete. */
+  /** Emits a tile, and the transfer of its output when it is complete. */
   private emitTile(item: Item, index: number): void {
-    const { step, work, sizes, emitter } = this;
+    const { work, sizes } = this;
     const { tiling } = this.tiled;
     const operands = this.operands[index]!;
     const tile = sizes.tiles[item.tile]!;
     const chunk = sizes.chunks[item.chunk]!;
     const isLast = item.chunk === sizes.chunks.length - 1;
-    const convolved = convolvedRowsFor(step, item.rows);
-    const bandRows = this.bandInput(item.band);
     const outputSlot = this.finishedTiles % tiling.outputSlots;
-    const outputAddress = outputSlot * sizes.outputSlotBytes;
-    const isStream = step.convolution === undefined;
-    const streamed = tile.groups * tile.filters;
     const firstChannel = tiling.inputResident ? tile.firstGroup * work.channelsPerGroup + chunk.first : 0;
-
-    if (isLast) this.emitPostProcess(item, convolved, operands, outputAddress);
-    const compute = emitter.compute(
+    const { transfer } = this.commands.emit(
       {
-        stream: isStream ? 1 : 0,
-        accumulateIn: item.chunk > 0 ? 1 : 0,
-        accumulateOut: isLast ? 0 : 1,
-        elementBytes: this.values.elementBytes,
-        unsigned: this.settings.isUnsigned ? 1 : 0,
-        zeroPoint: this.settings.zeroPoint(step.inputs[0]!, step),
-        weightBytes: this.values.weightBytes,
-        watch: this.settings.mayOverflow(step.requantised) ? 1 : 0,
-        operands: work.operands > 1 ? work.operands : 0,
-        operandPitch: work.operands > 1 ? sizes.operandBytes : 0,
-        repeatRows: work.repeatRows,
-        repeatColumns: work.repeatColumns,
-        featureAddress: operands.inputSlot * sizes.inputSlotBytes + firstChannel * sizes.planePitch,
-        rowPitch: tiling.rowPitch,
-        planePitch: sizes.planePitch,
-        rows: bandRows.end - bandRows.first,
-        columns: step.inputShape[2],
-        groups: isStream ? 1 : tile.groups,
-        channels: isStream ? streamed : chunk.end - chunk.first,
-        filters: isStream ? streamed : tile.filters,
-        kernelRows: work.kernelRows,
-        kernelColumns: work.kernelColumns,
-        strideRows: work.strideRows,
-        strideColumns: work.strideColumns,
-        dilationRows: work.dilationRows,
-        dilationColumns: work.dilationColumns,
-        padTop:
-          work.padTop + bandRows.first - Math.floor((convolved.first * work.strideRows) / work.repeatRows),
-        padLeft: work.padLeft,
-        outRows: convolved.end - convolved.first,
-        outColumns: step.convolvedShape[2],
+        tile,
+        chunk,
+        accumulateIn: item.chunk > 0,
+        isLast,
+        rows: item.rows,
+        inputRows: this.bandInput(item.band),
+        featureAddress:
+          this.featureBase + operands.inputSlot * sizes.inputSlotBytes + firstChannel * this.planePitch,
+        planePitch: this.planePitch,
+        ringRow: 0,
         weightAddress: operands.weightSlot * sizes.weightSlotBytes,
-        accumulatorAddress: 0,
+        parameterAddress: operands.parameterSlot * sizes.parameterSlotBytes,
+        outputAddress: outputSlot * sizes.outputSlotBytes,
       },
       operands.load,
       isLast ? this.storeOfSlot[outputSlot]! : none,
+      sizes.operandBytes,
     );
     if (!isLast) return;
     this.finishedTiles++;
-
-    const { first, total } = step.outputChannels;
-    const rowBytes = step.outputShape[2] * this.values.elementBytes;
-    const maps = outputMaps(step, tile);
-    const firstMap = first + (tile.firstGroup * work.filtersPerGroup + tile.firstFilter) / ratioOf(step);
-    const rows = item.rows.end - item.rows.first;
-    this.storeOfSlot[outputSlot] = emitter.store(
-      {
-        kind: kindCode(step.outputKind),
-        buffer: output,
-        dramAddress: this.layout.maps.get(step.output)! + (item.rows.first * total + firstMap) * rowBytes,
-        segments: rows,
-        dramPitch: total * rowBytes,
-        runs: maps,
-        runBytes: rowBytes,
-        bufferAddress: outputAddress,
-        bufferSegmentPitch: rowBytes,
-        bufferRunPitch: rows * rowBytes,
-      },
-      compute,
-    );
+    this.storeOfSlot[outputSlot] = transfer;
   }
-
-  private emitPostProcess(item: Item, convolved: RowRange, operands: Operands, outputAddress: number): void {
-    const { step } = this;
-    const { pooling, requantised } = step;
-    const range = this.settings.output(requantised ?? step.layers[0]!);
-    const zeroPoint =
-      requantised === undefined ? this.settings.zeroPoint(step.inputs[0]!, step) : range.zeroPoint;
-    this.emitter.postProcess({
-      requantise: requantised === undefined ? 0 : 1,
-      parameterAddress: operands.parameterSlot * this.sizes.parameterSlotBytes,
-      low: range.low,
-      high: range.high,
-      zeroPoint,
-      lookup: tableOf(step) === undefined ? 0 : 1,
-      unsigned: this.settings.isUnsigned ? 1 : 0,
-      ratio: ratioOf(step),
-      mean: step.reduction?.kind === 'mean' ? 1 : 0,
-      poolKind: poolKinds.indexOf(pooling?.kind ?? 'off'),
-      windowRows: pooling?.window[0] ?? 0,
-      windowColumns: pooling?.window[1] ?? 0,
-      strideRows: pooling?.stride[0] ?? 0,
-      strideColumns: pooling?.stride[1] ?? 0,
-      padTop:
-        pooling === undefined
-          ? 0
-          : convolved.first - item.rows.first * pooling.stride[0] + pooling.padding.top,
-      padLeft: pooling?.padding.left ?? 0,
-      countPadding: pooling?.countIncludesPadding === true ? 1 : 0,
-      outRows: item.rows.end - item.rows.first,
-      outColumns: step.outputShape[2],
-      outputAddress,
-    });
-  }
-}
-
-function contiguous(
-  kind: TrafficKind,
-  buffer: number,
-  dramAddress: number,
-  bufferAddress: number,
-  bytes: number,
-) {
-  return {
-    kind: kindCode(kind),
-    buffer,
-    dramAddress,
-    segments: 1,
-    dramPitch: 0,
-    runs: 1,
-    runBytes: bytes,
-    bufferAddress,
-    bufferSegmentPitch: 0,
-    bufferRunPitch: 0,
-  };
 }

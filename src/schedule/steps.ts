@@ -83,9 +83,38 @@ export function ratioOf(step: Step): number {
   return step.reduction?.ratio ?? 1;
 }
 
+/** Steps of one pass in one name: the first one's, and if there are more, the last one's. */
+export function passName(steps: readonly Step[]): string {
+  const [first, last] = [steps[0]!.name, steps.at(-1)!.name];
+  return steps.length === 1 ? first : `${first}..${last}`;
+}
+
 export interface StepOptions {
   /** Keep virtual feature maps on chip where the machine can; false stores them as a machine without the unit would. */
   readonly virtualFeatureMaps: boolean;
+  /** How stored ones move, and where pooling happens; default 'a'. */
+  readonly convention?: StoredConvention | undefined;
+}
+
+/**
+ * What a machine that stores the maps in front of cross-channel pooling does with them:
+ * - `a`: spatial maximum in the pipe, pooled maps stored; a second pass reads them, keeps the maxima and stores those;
+ * - `b`: the same maps stored; the maxima are taken when the next layer reads them, and never stored;
+ * - `ii`: unpooled maps stored; a second pass takes both maxima and stores them;
+ * - `iii`: unpooled maps stored; both maxima are taken when the next layer reads them;
+ * - `e`: as `ii`, and spatial pooling is a second pass everywhere, also where virtual maps stay on chip.
+ */
+export const storedConventions = ['a', 'b', 'ii', 'iii', 'e'] as const;
+export type StoredConvention = (typeof storedConventions)[number];
+
+/** Whether pooling of stored maps waits for the pass behind them. */
+function poolsLate(convention: StoredConvention): boolean {
+  return convention === 'ii' || convention === 'iii' || convention === 'e';
+}
+
+/** Whether the next layer's read condenses stored maps: the condensed map then stays on chip. */
+export function condensesOnRead(options: StepOptions): boolean {
+  return !options.virtualFeatureMaps && (options.convention === 'b' || options.convention === 'iii');
 }
 
 /** Splits the network into steps for a machine. Throws `InputError` when the machine lacks a unit it needs. */
@@ -165,7 +194,9 @@ class StepPlanner {
         next.work.pooling.countIncludesPadding && (work.stage === 'array' || work.stage === 'activation')
           ? work.table !== undefined
           : false;
-      if (commutes && !padsBehindTable && this.machine.postProcessing.spatialPool !== null) {
+      const { convention = 'a' } = this.options;
+      const isLate = convention === 'e' || (stored !== undefined && poolsLate(convention));
+      if (commutes && !isLate && !padsBehindTable && this.machine.postProcessing.spatialPool !== null) {
         pooling = next.work.pooling;
         fused.push(next);
       }
@@ -247,10 +278,11 @@ class StepPlanner {
       });
       return fused;
     }
-    if (spatialPool === null || ratio > spatialPool.maximumWindow) {
+    const needsAverage = kind !== 'maximum';
+    if (spatialPool === null || ratio > spatialPool.maximumWindow || (needsAverage && !spatialPool.average)) {
       throw new InputError(
         `layer '${layer.name}': machine '${this.machine.name}' can't take the ${kind} of ${ratio} maps across channels, ` +
-          `expected a crossChannelPool unit for it or a spatialPool unit of maximumWindow ${ratio}`,
+          `expected a crossChannelPool unit for it or a spatialPool unit of maximumWindow ${ratio}${needsAverage ? ' with average' : ''}`,
       );
     }
     // In DRAM the rows of a group's maps lie below each other, so the maximum (mean) over a group is a spatial one of
@@ -364,7 +396,13 @@ class StepPlanner {
   private checkPooling(layer: Layer, pooling: PoolingGeometry): void {
     const unit = this.machine.postProcessing.spatialPool;
     const window = Math.max(...pooling.window);
-    if (unit !== null && window <= unit.maximumWindow) return;
+    if (unit !== null && window <= unit.maximumWindow) {
+      if (pooling.kind === 'maximum' || unit.average) return;
+      throw new InputError(
+        `layer '${layer.name}': machine '${this.machine.name}' can't take averages, ` +
+          'expected a spatialPool unit with average: true',
+      );
+    }
     throw new InputError(
       `layer '${layer.name}': machine '${this.machine.name}' can't pool windows of ${pooling.window.join('x')}, ` +
         `expected a spatialPool unit of maximumWindow ${window} or more`,
@@ -381,14 +419,29 @@ export function inputMapValues({ inputShape, reading }: Step): number {
   return product(inputShape) * reading.rowStep;
 }
 
-/** The last step that reads each tensor; the network's outputs are read by the user, after the last one. */
-export function lastUses(steps: readonly Step[], outputs: readonly string[]): Map<string, number> {
+/**
+ * The last step that reads each tensor; the network's outputs are read by the user, after the last one. `passEnds`: the last
+ * step of the pass that a step belongs to. A map lives until its reader's pass is over.
+ */
+export function lastUses(
+  steps: readonly Step[],
+  outputs: readonly string[],
+  passEnds: readonly number[] = steps.map((_, index) => index),
+): Map<string, number> {
   const lastUse = new Map<string, number>();
   steps.forEach((step, index) => {
-    for (const input of step.inputs) lastUse.set(input, index);
+    for (const input of step.inputs) lastUse.set(input, passEnds[index]!);
   });
   for (const output of outputs) lastUse.set(output, steps.length);
   return lastUse;
+}
+
+/** What of the maps lies in DRAM at all. */
+export interface DramShares {
+  /** Of 1, by tensor; maps that are not named lie there as a whole. */
+  readonly shares: ReadonlyMap<string, number>;
+  /** The last step of the pass that each step belongs to. */
+  readonly passEnds: readonly number[];
 }
 
 /**
@@ -399,17 +452,20 @@ export function peakFeatureMapBytes(
   steps: readonly Step[],
   outputs: readonly string[],
   elementBytes: number,
+  inDram?: DramShares,
 ): number {
-  const lastUse = lastUses(steps, outputs);
+  const lastUse = lastUses(steps, outputs, inDram?.passEnds);
+  const share = (name: string): number => inDram?.shares.get(name) ?? 1;
   const values = new Map<string, number>();
   let peak = 0;
   steps.forEach((step, index) => {
-    for (const input of step.inputs) if (!values.has(input)) values.set(input, inputMapValues(step));
-    values.set(step.output, outputMapValues(step));
+    for (const name of step.inputs)
+      if (!values.has(name)) values.set(name, inputMapValues(step) * share(name));
+    values.set(step.output, outputMapValues(step) * share(step.output));
     peak = Math.max(peak, sum([...values.values()]));
     for (const name of [...values.keys()]) {
       if ((lastUse.get(name) ?? -1) <= index) values.delete(name);
     }
   });
-  return peak * elementBytes;
+  return Math.round(peak) * elementBytes;
 }

@@ -173,5 +173,6 @@ function anyTiling(step: Step, elementBytes: number) {
     weightSlots: 1,
     parameterSlots: 2,
     outputSlots: 1,
+    isDepthwise: false,
   };
 }

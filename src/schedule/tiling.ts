@@ -10,6 +10,7 @@ import { alignUp, ceilDiv, greatestCommonDivisor, product } from '../core/intege
 import { idleLatencyNs, peakBandwidthMBps } from '../hw/dram/config.ts';
 import { fieldMaximum } from '../hw/isa/encode.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
+import { depthwiseLanes } from '../hw/pe-array/depthwise.ts';
 import { lineBufferBytes } from '../hw/spatial-pool/spatial-pool.ts';
 import {
   convolvedRowsFor,
@@ -42,6 +43,8 @@ export interface Tiling {
   readonly weightSlots: number;
   readonly parameterSlots: number;
   readonly outputSlots: number;
+  /** Whether the array computes in depthwise mode. */
+  readonly isDepthwise: boolean;
 }
 
 /** Everything about a tiling that both the cost and the program need. */
@@ -58,7 +61,7 @@ export interface TilingSizes {
   readonly outputSlotBytes: number;
 }
 
-const maximumRows = fieldMaximum('compute', 'outRows');
+export const maximumTileRows = fieldMaximum('compute', 'outRows');
 
 export function tilingSizes(step: Step, tiling: Tiling, values: ValueSizes): TilingSizes {
   const work = workloadOf(step);
@@ -96,6 +99,41 @@ function tallestInput(step: Step, work: Workload, bandRows: number): number {
   return most;
 }
 
+/** What a schedule that keeps maps on chip asks of a step's tiling. */
+export interface TilingLimits {
+  /** Bytes of the feature buffer that the input may take. */
+  readonly featureBytes: number;
+  /** The whole input has its place on chip already: one band, and nothing of the buffer is asked for. */
+  readonly isWholeMap: boolean;
+  /** The output takes the input's place, channel by channel: a tile has all rows of its channels. */
+  readonly isInPlace: boolean;
+  /** Shares of the input and the output that cross the DRAM port. */
+  readonly inputShare: number;
+  readonly outputShare: number;
+}
+
+function noLimits(machine: MachineConfig): TilingLimits {
+  const featureBytes = machine.buffers.feature.bytes;
+  return { featureBytes, isWholeMap: false, isInPlace: false, inputShare: 1, outputShare: 1 };
+}
+
+/**
+ * Whether the array computes a step in depthwise mode. Its tree adds the taps at once, so no sum on the way may leave the
+ * accumulator, where the other modes would saturate.
+ */
+export function computesDepthwise(step: Step, machine: MachineConfig, values: ValueSizes): boolean {
+  const work = workloadOf(step);
+  if (step.convolution === undefined || work.channelsPerGroup > 1 || work.filtersPerGroup > 1) return false;
+  if (work.dilationRows > 1 || work.dilationColumns > 1 || ratioOf(step) > 1 || step.pooling !== undefined) {
+    return false;
+  }
+  const { peArray } = machine;
+  const productBits = 8 * values.elementBytes + 1 + 8 * values.weightBytes;
+  const treeBits = Math.ceil(Math.log2(work.kernelRows * work.kernelColumns));
+  if (productBits + treeBits >= peArray.accumulatorBits) return false;
+  return depthwiseLanes(peArray, work.kernelRows, work.kernelColumns, work.strideColumns) > 0;
+}
+
 /** The best tiling found, or an `InputError` that says which buffer is too small for even the smallest tile. */
 export function chooseTiling(step: Step, machine: MachineConfig, values: ValueSizes): Tiling {
   return rankTilings(step, machine, values, 1).best[0]!.tiling;
@@ -109,27 +147,29 @@ export interface RatedTiling {
 
 /**
  * The `count` best tilings, cheapest first, and how many there were to choose from; an `InputError` if there is none. Of
- * equal ones the first found wins, so the order is the same every time.
+ * equal ones the first found wins, so the order is the same every time. With `mustFit` false none is no error.
  */
 export function rankTilings(
   step: Step,
   machine: MachineConfig,
   values: ValueSizes,
   count: number,
+  limits: TilingLimits = noLimits(machine),
+  mustFit = true,
 ): { best: readonly RatedTiling[]; candidates: number } {
   checkCommandRanges(step);
   const best: RatedTiling[] = [];
   const shortages = new Shortages(machine);
   let found = 0;
-  for (const tiling of candidates(step, machine, values, shortages)) {
+  for (const tiling of candidates(step, machine, values, shortages, limits)) {
     found++;
-    const cost = estimateCost(step, machine, values, tiling);
+    const cost = estimateCost(step, machine, values, tiling, limits);
     if (best.length === count && cost.objective >= best[count - 1]!.cost.objective) continue;
     const place = best.findIndex((other) => cost.objective < other.cost.objective);
     best.splice(place < 0 ? best.length : place, 0, { tiling, cost });
     best.length = Math.min(best.length, count);
   }
-  if (found === 0) {
+  if (found === 0 && mustFit) {
     throw new InputError(
       `layer '${step.name}' doesn't fit machine '${machine.name}': ${shortages.smallest()}`,
     );
@@ -188,10 +228,12 @@ function* candidates(
   machine: MachineConfig,
   values: ValueSizes,
   shortages: Shortages,
+  limits: TilingLimits,
 ): Generator<Tiling> {
   const work = workloadOf(step);
   const { rows, columns } = machine.peArray;
   const { buffers } = machine;
+  const isDepthwise = computesDepthwise(step, machine, values);
   for (const { groupsPerTile, filtersPerTile } of tileSizes(work, ratioOf(step), columns)) {
     const largest: FilterTile = {
       firstGroup: 0,
@@ -226,10 +268,10 @@ function* candidates(
       const chunkWeights = tileWeightBytes(step, work, largest, channelsPerChunk, values);
       if (!shortages.fits('weight', chunkWeights)) continue;
       const isChunked = channelsPerChunk < work.channelsPerGroup;
-      for (const bandCount of bandCounts(step.outputShape[1])) {
+      for (const bandCount of limits.isWholeMap ? [1] : bandCounts(step.outputShape[1])) {
         // Rows that repeat one input row stay in one tile.
         const bandRows = alignUp(ceilDiv(step.outputShape[1], bandCount), work.repeatRows);
-        if (convolvedRows(step, bandRows) > maximumRows) continue;
+        if (convolvedRows(step, bandRows) > maximumTileRows) continue;
         if (isChunked) {
           // Partial sums of the whole band stay on chip between chunks, so the band is one tile.
           const pixels = convolvedRows(step, bandRows) * step.convolvedShape[2];
@@ -244,12 +286,15 @@ function* candidates(
           isChunked,
           work.repeatRows,
         );
-        for (const rowPitch of rowPitches(step, work, buffers.feature.banks, values.elementBytes)) {
-          for (const inputResident of [true, false]) {
+        if (limits.isInPlace && tileRows < bandRows) continue;
+        const pitches = rowPitches(step, work, buffers.feature.banks, values.elementBytes);
+        for (const rowPitch of limits.isWholeMap ? pitches.slice(0, 1) : pitches) {
+          for (const inputResident of limits.isWholeMap ? [true] : [true, false]) {
             const channels =
               work.operands * (inputResident ? step.inputShape[0] : groupsPerTile * channelsPerChunk);
             const inputSlot = channels * tallestInput(step, work, bandRows) * rowPitch;
-            if (!shortages.fits('feature', inputSlot)) continue;
+            if (!limits.isWholeMap && !shortages.fits('feature', inputSlot)) continue;
+            if (inputSlot > limits.featureBytes) continue;
             const common = {
               groupsPerTile,
               filtersPerTile,
@@ -258,8 +303,9 @@ function* candidates(
               tileRows,
               rowPitch,
               inputResident,
-              inputSlots: 2 * inputSlot <= buffers.feature.bytes ? 2 : 1,
+              inputSlots: !limits.isWholeMap && 2 * inputSlot <= limits.featureBytes ? 2 : 1,
               outputSlots,
+              isDepthwise,
             };
             const tileCount =
               ceilDiv(work.groups, groupsPerTile) * ceilDiv(work.filtersPerGroup, filtersPerTile);
@@ -332,7 +378,7 @@ function* bandCounts(rows: number): Generator<number> {
 }
 
 /** Row pitches to try: the one that keeps lanes on different banks where a fold wraps to the next row, and the tightest. */
-function rowPitches(step: Step, work: Workload, banks: number, elementBytes: number): number[] {
+export function rowPitches(step: Step, work: Workload, banks: number, elementBytes: number): number[] {
   const columns = step.inputShape[2];
   const tightest = columns * elementBytes;
   const advance = step.convolvedShape[2] * work.strideColumns;
@@ -396,7 +442,13 @@ export interface CostEstimate {
  * Estimated cost in cycles: the larger of the array's and the DRAM's cycles, plus what can't overlap; compared is that and
  * the DRAM's cycles weighed by `trafficWeight`.
  */
-function estimateCost(step: Step, machine: MachineConfig, values: ValueSizes, tiling: Tiling): CostEstimate {
+export function estimateCost(
+  step: Step,
+  machine: MachineConfig,
+  values: ValueSizes,
+  tiling: Tiling,
+  { inputShare, outputShare }: Pick<TilingLimits, 'inputShare' | 'outputShare'>,
+): CostEstimate {
   const work = workloadOf(step);
   const { rows, columns } = machine.peArray;
   const { sequencer, dram, clockMHz, dma } = machine;
@@ -424,7 +476,9 @@ function estimateCost(step: Step, machine: MachineConfig, values: ValueSizes, ti
     ? Math.max(filters * conflict, postCycles)
     : Math.max(largest.groups * blocks * taps * work.channelsPerGroup * conflict, postCycles);
   const overhead = (sequencer.startCycles + 1 + (chunkCount > 1 ? 2 * columns : 0)) * chunkCount;
-  const tileCycles = folds * arrayCycles + overhead;
+  const tileCycles = tiling.isDepthwise
+    ? filters * depthwiseCycles(step, work, convolvedRows(step, tiling.tileRows), machine) + overhead
+    : folds * arrayCycles + overhead;
   // The last tile of a dimension may be smaller; charge tiles in proportion to the filters they really have.
   const tileShare = (work.groups * work.filtersPerGroup) / filters;
   const lastTileWaste = isStream
@@ -435,6 +489,7 @@ function estimateCost(step: Step, machine: MachineConfig, values: ValueSizes, ti
   // Tiles of one group see the same channels again; tiles of different groups don't.
   const inputPasses = tiling.inputResident ? 1 : ceilDiv(work.filtersPerGroup, tiling.filtersPerTile);
   const inputBytes =
+    inputShare *
     values.elementBytes *
     work.operands *
     inputPasses *
@@ -452,11 +507,21 @@ function estimateCost(step: Step, machine: MachineConfig, values: ValueSizes, ti
     ) +
       tileCount * tileRecordBytes(step, work, filters, values)) *
     (tiling.weightsResident ? 1 : bandCount);
-  const outputBytes = product(step.outputShape) * values.elementBytes;
+  const outputBytes = outputShare * product(step.outputShape) * values.elementBytes;
   const cyclesPerByte = clockMHz / peakBandwidthMBps(dram);
   const transferCommands = bandCount * tileCount * (chunkCount + 1 + tilesPerBand);
-  const dramCycles =
-    (inputBytes + weightBytes + outputBytes) * cyclesPerByte + transferCommands * dma.descriptorCycles;
+  const loadedChannels = !tiling.inputResident
+    ? largest.groups * tiling.channelsPerChunk
+    : work.groups > 1
+      ? step.inputShape[0]
+      : tiling.channelsPerChunk;
+  const inputStretch = loadedChannels * step.inputShape[2] * values.elementBytes;
+  const outputStretch = (filters / ratio) * step.outputShape[2] * values.elementBytes;
+  const busBytes =
+    inputBytes * burstOverhead(machine, inputStretch) +
+    weightBytes +
+    outputBytes * burstOverhead(machine, outputStretch);
+  const dramCycles = busBytes * cyclesPerByte + transferCommands * dma.descriptorCycles;
 
   const latency = ceilDiv(idleLatencyNs(dram) * clockMHz, 1000);
   // Without a second slot a transfer waits for the compute before it and the compute for the transfer; with one,
@@ -478,6 +543,21 @@ function estimateCost(step: Step, machine: MachineConfig, values: ValueSizes, ti
     weightBytes,
     outputBytes,
   };
+}
+
+/**
+ * What the bus carries for a byte of contiguous stretches of `bytes`: a memory with rows moves whole bursts, and a stretch
+ * begins and ends anywhere in one.
+ */
+function burstOverhead({ dram, dma }: MachineConfig, bytes: number): number {
+  if (dram.kind === 'ideal') return 1;
+  return (bytes + dma.burstBytes - greatestCommonDivisor(bytes, dma.burstBytes)) / bytes;
+}
+
+/** Cycles of one channel's strips over `rows` rows in depthwise mode. */
+function depthwiseCycles(step: Step, work: Workload, rows: number, { peArray }: MachineConfig): number {
+  const lanes = depthwiseLanes(peArray, work.kernelRows, work.kernelColumns, work.strideColumns);
+  return ceilDiv(step.convolvedShape[2], lanes) * ((rows - 1) * work.strideRows + work.kernelRows);
 }
 
 /** Cycles a step of a fold takes on average, bank conflicts included. */

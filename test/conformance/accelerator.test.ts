@@ -124,8 +124,9 @@ describe('accelerator = integer executor', () => {
         dramOf,
         fc.nat(3).map((n) => n > 0),
         fc.boolean(),
+        fc.boolean(),
         fc.nat(),
-        async (recipe, design, otherDram, virtualFeatureMaps, dropPool, seed) => {
+        async (recipe, design, otherDram, virtualFeatureMaps, dropPool, fusion, seed) => {
           const graph = buildNetwork(recipe);
           const network = layerNetwork(graph);
           const { machine: drawn, numbers } = design;
@@ -133,7 +134,7 @@ describe('accelerator = integer executor', () => {
           const quantised = randomIntegers(network, numbers, seed);
           let program: Program;
           try {
-            program = compileProgram(network, machine, { virtualFeatureMaps, numbers }, quantised);
+            program = compileProgram(network, machine, { virtualFeatureMaps, fusion, numbers }, quantised);
           } catch (error) {
             if (!(error instanceof InputError)) throw error;
             expect(error.message).toMatch(
@@ -284,6 +285,7 @@ describe('a program that lacks a token', () => {
       accumulatorBits: 32,
       accumulatorOverflow: 'saturate',
       pipelineDepth: 3,
+      depthwise: null,
     },
     buffers: {
       feature: { bytes: 800, banks: 8 },
@@ -299,7 +301,7 @@ describe('a program that lacks a token', () => {
       crossChannelPool: null,
       spatialPool: null,
     },
-    dma: { burstBytes: 16, outstandingReads: 2, outstandingWrites: 1, descriptorCycles: 4 },
+    dma: { burstBytes: 16, outstandingReads: 2, outstandingWrites: 1, descriptorCycles: 4, moves: true },
     sequencer: { queueDepth: 32, startCycles: 2 },
     dram: { kind: 'ideal', bandwidthMBps: 40, latencyNs: 2000, capacityMiB: 16 },
   };

@@ -14,6 +14,8 @@ interface Use {
   readonly to: number;
   readonly start: number;
   readonly end: number;
+  /** The stretches of [from, to) that are really used; absent: all of it. */
+  readonly pieces?: () => Iterable<readonly [from: number, to: number]>;
 }
 
 type Slices = Map<string, { index: number; start: number; end: number }[]>;
@@ -50,7 +52,8 @@ function findHazards(commands: readonly Command[], recordBytes: number, slices: 
       (planes - 1) * tile.planePitch + (tile.rows - 1) * tile.rowPitch + tile.columns * tile.elementBytes;
     for (let operand = 0; operand < Math.max(1, tile.operands); operand++) {
       const from = tile.featureAddress + operand * tile.operandPitch;
-      reads.feature.push({ index, from, to: from + bytesOfMap, start, end });
+      const to = from + (tile.ringRows === 0 ? bytesOfMap : planes * tile.planePitch);
+      reads.feature.push({ index, from, to, start, end, pieces: () => rowsOf(tile, from, planes) });
     }
     if (tile.stream === 0) {
       const taps = tile.kernelRows * tile.kernelColumns;
@@ -75,23 +78,106 @@ function findHazards(commands: readonly Command[], recordBytes: number, slices: 
     written.push({ index, from: post.outputAddress, to: post.outputAddress + bytes, start, end: postEnd });
   });
 
-  const transfers = (unit: 'load' | 'store', buffer?: number): Use[] =>
-    slices.get(unit)!.flatMap(({ index, start, end }) => {
+  const loads = (buffer: number): Use[] =>
+    slices.get('load')!.flatMap(({ index, start, end }) => {
       const command = commands[index] as TransferCommand;
-      if (buffer !== undefined && command.buffer !== buffer) return [];
-      const to =
-        command.bufferAddress +
-        (command.segments - 1) * command.bufferSegmentPitch +
-        (command.runs - 1) * command.bufferRunPitch +
-        command.runBytes;
-      return [{ index, from: command.bufferAddress, to, start, end }];
+      return command.buffer === buffer ? [{ index, start, end, ...inBuffer(command) }] : [];
     });
+  const stores: Use[] = [];
+  const moves: Use[] = [];
+  for (const { index, start, end } of slices.get('store')!) {
+    const command = commands[index] as TransferCommand | CommandOf<'move'>;
+    if (command.op !== 'move') {
+      stores.push({ index, start, end, ...inBuffer(command) });
+      continue;
+    }
+    const { segments, runs, runBytes } = command;
+    const piece = { segments, runs, runBytes };
+    stores.push({
+      ...{ index, start, end },
+      ...boxed({
+        ...piece,
+        address: command.sourceAddress,
+        segmentPitch: command.sourceSegmentPitch,
+        runPitch: command.sourceRunPitch,
+      }),
+    });
+    moves.push({
+      ...{ index, start, end },
+      ...boxed({
+        ...piece,
+        address: command.targetAddress,
+        segmentPitch: command.targetSegmentPitch,
+        runPitch: command.targetRunPitch,
+      }),
+    });
+  }
   return [
     ...readBuffers.flatMap((buffer) =>
-      meetings(transfers('load', bufferNames.indexOf(buffer)), reads[buffer], 'overwrites what is read by'),
+      meetings(loads(bufferNames.indexOf(buffer)), reads[buffer], 'overwrites what is read by'),
     ),
-    ...meetings(transfers('store'), written, 'reads what is written by'),
+    ...meetings(moves, reads.feature, 'overwrites what is read by'),
+    ...meetings(moves, loads(bufferNames.indexOf('feature')), 'writes where writes'),
+    ...meetings(stores, written, 'reads what is written by'),
   ];
+}
+
+interface Box {
+  readonly address: number;
+  readonly segments: number;
+  readonly segmentPitch: number;
+  readonly runs: number;
+  readonly runPitch: number;
+  readonly runBytes: number;
+}
+
+function inBuffer(command: TransferCommand): Pick<Use, 'from' | 'to' | 'pieces'> {
+  return boxed({
+    address: command.bufferAddress,
+    segments: command.segments,
+    segmentPitch: command.bufferSegmentPitch,
+    runs: command.stretchBytes / command.runBytes,
+    runPitch: command.bufferRunPitch,
+    runBytes: command.runBytes,
+  });
+}
+
+function boxed({ address, segments, segmentPitch, runs, runPitch, runBytes }: Box) {
+  return {
+    from: address,
+    to: address + (segments - 1) * segmentPitch + (runs - 1) * runPitch + runBytes,
+    *pieces() {
+      for (let segment = 0; segment < segments; segment++) {
+        for (let run = 0; run < runs; run++) {
+          const from = address + segment * segmentPitch + run * runPitch;
+          yield [from, from + runBytes] as const;
+        }
+      }
+    },
+  };
+}
+
+/** The rows that a tile reads, wherever in their ring they lie. */
+function* rowsOf(tile: CommandOf<'compute'>, address: number, planes: number) {
+  for (let plane = 0; plane < planes; plane++) {
+    for (let row = 0; row < tile.rows; row++) {
+      const place = tile.ringRows === 0 ? row : (tile.ringRow + row) % tile.ringRows;
+      const from = address + plane * tile.planePitch + place * tile.rowPitch;
+      yield [from, from + tile.columns * tile.elementBytes] as const;
+    }
+  }
+}
+
+/** Whether two uses share a byte. */
+function meet(one: Use, other: Use): boolean {
+  if (one.to <= other.from || other.to <= one.from) return false;
+  if (one.pieces === undefined || other.pieces === undefined) return true;
+  const bytes = new Set<number>();
+  for (const [from, to] of one.pieces()) for (let byte = from; byte < to; byte++) bytes.add(byte);
+  for (const [from, to] of other.pieces()) {
+    for (let byte = from; byte < to; byte++) if (bytes.has(byte)) return true;
+  }
+  return false;
 }
 
 /** Both lists in the order of their starts. */
@@ -102,7 +188,7 @@ function meetings(transfers: readonly Use[], tiles: readonly Use[], what: string
     while (first < tiles.length && tiles[first]!.end <= transfer.start) first++;
     for (let at = first; at < tiles.length && tiles[at]!.start < transfer.end; at++) {
       const tile = tiles[at]!;
-      if (tile.end <= transfer.start || tile.to <= transfer.from || transfer.to <= tile.from) continue;
+      if (tile.end <= transfer.start || !meet(transfer, tile)) continue;
       found.push(
         `command ${transfer.index} ${what} ${tile.index} at cycle ${Math.max(tile.start, transfer.start)}`,
       );

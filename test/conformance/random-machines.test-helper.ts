@@ -150,6 +150,9 @@ const randomHardware: fc.Arbitrary<MachineConfig> = fc.noBias(
       burstBytes: fc.constantFrom(16, 32, 64, 128, 256),
       outstanding: fc.tuple(fc.oneof(between(1, 4), between(1, 64)), fc.oneof(between(1, 4), between(1, 64))),
       descriptorCycles: fc.nat(10),
+      // Of four machines one keeps no map on chip; one in three has a depthwise mode.
+      moves: fc.boolean(),
+      kernel: fc.option(fc.constantFrom(1, 2, 3, 3), { freq: 2 }),
       queueDepth: fc.oneof(fc.constant(4), between(4, 32)),
       startCycles: between(0, 10),
       dram: dramOf,
@@ -167,6 +170,7 @@ const randomHardware: fc.Arbitrary<MachineConfig> = fc.noBias(
         accumulatorBits: 32,
         accumulatorOverflow: 'saturate' as const,
         pipelineDepth: random.depths[0],
+        depthwise: random.kernel === null ? null : { kernel: random.kernel },
       },
       buffers: {
         feature: { bytes: random.bytes.feature, banks: random.rows + random.moreBanks },
@@ -186,13 +190,14 @@ const randomHardware: fc.Arbitrary<MachineConfig> = fc.noBias(
         pipelineDepth: random.depths[1],
         crossChannelPool:
           random.maximumRatio === null ? null : { maximumRatio: random.maximumRatio, mean: random.mean },
-        spatialPool: { maximumWindow: random.maximumWindow },
+        spatialPool: { maximumWindow: random.maximumWindow, average: true },
       },
       dma: {
         burstBytes: random.burstBytes as MachineConfig['dma']['burstBytes'],
         outstandingReads: random.outstanding[0],
         outstandingWrites: random.outstanding[1],
         descriptorCycles: random.descriptorCycles,
+        moves: random.moves,
       },
       sequencer: { queueDepth: random.queueDepth, startCycles: random.startCycles },
       dram: random.dram,

@@ -14,6 +14,8 @@
  *   before. That vector then occupies the pooling unit for its `vectorCycles`.
  * - Streaming commands skip the array: a vector is read from the feature buffer each cycle (more if banks
  *   conflict; one after the other for each operand of a sum) and enters post-processing under the same rule.
+ * - A depthwise command walks each channel in strips, a read a cycle (see depthwise.ts), and hands its vectors on like a
+ *   streaming one.
  */
 import { assert } from '../../core/diagnostics.ts';
 import type { Engine } from '../../sim/engine.ts';
@@ -22,6 +24,7 @@ import type { SramStatistics } from '../buffers/buffers.ts';
 import type { Command, CommandOf } from '../isa/formats.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import { accumulatorBytes } from '../pe-array/config.ts';
+import { depthwiseLanes, stripRows, stripsOf } from '../pe-array/depthwise.ts';
 import { parameterRecordBytes } from '../requantise/parameters.ts';
 import { CommandQueue, type Tokens } from '../sequencer/queue.ts';
 import type { CommandConsumer } from '../sequencer/sequencer.ts';
@@ -89,7 +92,7 @@ export class ComputeUnit implements CommandConsumer {
   }
 
   get isFull(): boolean {
-    return this.queue.isFull;
+    return this.queue.isFull(this.engine.now);
   }
 
   get isIdle(): boolean {
@@ -125,6 +128,7 @@ export class ComputeUnit implements CommandConsumer {
     const command = this.program[index]!;
     if (command.op === 'postProcess') {
       this.queue.shift();
+      this.queue.release(this.engine.now);
       this.post = command;
       this.wakeSequencer();
       this.isTrying = true;
@@ -144,6 +148,7 @@ export class ComputeUnit implements CommandConsumer {
     if (command.waitStore === 1) fromStore.take();
     this.settleIdle(false);
     this.queue.shift();
+    this.queue.release(this.engine.now);
     this.wakeSequencer();
     this.start(index, command);
   }
@@ -152,7 +157,12 @@ export class ComputeUnit implements CommandConsumer {
     this.isBusy = true;
     const post = tile.accumulateOut === 1 ? undefined : this.post;
     this.data?.begin(tile, post);
-    const end = tile.stream === 1 ? this.streamTile(tile, post) : this.arrayTile(tile, post);
+    const end =
+      tile.stream === 1
+        ? this.streamTile(tile, post)
+        : tile.depthwise === 1
+          ? this.depthwiseTile(tile, post)
+          : this.arrayTile(tile, post);
     this.observer?.slice?.('array', index, this.engine.now, end);
     this.engine.schedule(end, this.arrayDoneHandler, index);
     if (post !== undefined) {
@@ -269,6 +279,8 @@ export class ComputeUnit implements CommandConsumer {
     const pixels = tile.outRows * tile.outColumns;
     const begin = this.engine.now;
     let now = Math.max(begin + this.machine.sequencer.startCycles, this.chainFree);
+    // A sum fetches its operands' records first.
+    if (tile.operands > 0) now += tile.operands + 1;
     cycles.fill += now - begin;
     for (let fold = 0; fold < pattern.pixelFolds; fold++) {
       const lanes = Math.min(rows, pixels - fold * rows);
@@ -292,6 +304,50 @@ export class ComputeUnit implements CommandConsumer {
       sram.feature.reads += readCycles * tile.filters;
       sram.feature.bytes += operands * lanes * tile.filters * tile.elementBytes;
     }
+    this.chainFree = now;
+    this.countPost(post, tile);
+    return now;
+  }
+
+  /** Passes a tile through the array in depthwise mode; returns the cycle after its last read. */
+  private depthwiseTile(tile: CommandOf<'compute'>, post: CommandOf<'postProcess'> | undefined): number {
+    assert(
+      post !== undefined && post.ratio === 1 && post.poolKind === 0,
+      'depthwise sums leave row by row, unpooled',
+    );
+    const { peArray, buffers, sequencer } = this.machine;
+    const { cycles, sram } = this;
+    const { kernelRows, kernelColumns, strideRows } = tile;
+    const lanes = depthwiseLanes(peArray, kernelRows, kernelColumns, tile.strideColumns);
+    assert(lanes > 0, 'the array has no mode for this depthwise kernel');
+    const strips = stripsOf(tile, lanes, buffers.feature.banks);
+    const { reads, inside } = stripRows(tile);
+    const begin = this.engine.now;
+    let now = Math.max(begin + sequencer.startCycles, this.chainFree);
+    cycles.fill += now - begin;
+    for (let group = 0; group < tile.groups; group++) {
+      for (const strip of strips) {
+        let row = 0;
+        for (let read = 0; read < reads; read++) {
+          let accepted = now + strip.readCycles - 1;
+          if (read === row * strideRows + kernelRows - 1) {
+            const wait = Math.max(0, this.poolFree - accepted);
+            cycles.postProcessing += wait;
+            accepted += wait;
+            this.poolFree = accepted + 1;
+            row++;
+          }
+          now = accepted + 1;
+        }
+        cycles.busy += reads;
+        cycles.bank += reads * (strip.readCycles - 1);
+        sram.feature.reads += inside * strip.readCycles;
+        sram.feature.bytes += inside * strip.values * tile.elementBytes;
+      }
+    }
+    const taps = kernelRows * kernelColumns;
+    sram.weight.reads += tile.groups * Math.ceil(taps / peArray.columns);
+    sram.weight.bytes += tile.groups * taps * tile.weightBytes;
     this.chainFree = now;
     this.countPost(post, tile);
     return now;

@@ -31,6 +31,8 @@ export class TilePatterns {
       tile.repeatColumns,
       tile.rows,
       tile.columns,
+      tile.ringRows,
+      tile.ringRow,
       tile.kernelRows,
       tile.kernelColumns,
       tile.strideRows,

@@ -13,7 +13,16 @@ export const dmaSchema = z
       .min(0)
       .max(1024)
       .describe('Cycles from accepting a transfer to its first transaction'),
+    moves: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether the write engine can also move finished maps from the output buffer into the feature buffer, so that they stay on chip',
+      ),
   })
   .describe('Read and write DMA engines; each issues at most one transaction a cycle');
+
+/** Cycles from a move's last read of the output buffer until its bytes are in the feature buffer. */
+export const moveLatency = 2;
 
 export type DmaConfig = z.output<typeof dmaSchema>;

@@ -3,7 +3,7 @@
  * read these tables; a command word is 512 bits, fields packed from bit 0 in the order written here.
  *
  * Addresses of buffers and DRAM are bytes. A transfer is three-dimensional: `segments` stretches of DRAM, each
- * `runs` * `runBytes` long without a gap, scattered over (or gathered from) the buffer run by run.
+ * `stretchBytes` long without a gap, scattered over (or gathered from) the buffer in runs of `runBytes`.
  */
 
 export interface Field {
@@ -22,11 +22,11 @@ const transferFields = [
   { name: 'dramAddress', bits: 32, meaning: 'first byte in DRAM' },
   { name: 'segments', bits: 24, meaning: 'contiguous stretches of DRAM' },
   { name: 'dramPitch', bits: 32, meaning: 'bytes from one stretch to the next in DRAM' },
-  { name: 'runs', bits: 24, meaning: 'pieces a stretch is cut into' },
-  { name: 'runBytes', bits: 24, meaning: 'bytes of a piece' },
+  { name: 'stretchBytes', bits: 25, meaning: 'bytes of a stretch: whole runs' },
+  { name: 'runBytes', bits: 24, meaning: 'bytes of a run' },
   { name: 'bufferAddress', bits: 24, meaning: 'first byte in the buffer' },
   { name: 'bufferSegmentPitch', bits: 24, meaning: 'bytes between stretches in the buffer' },
-  { name: 'bufferRunPitch', bits: 24, meaning: 'bytes between pieces in the buffer' },
+  { name: 'bufferRunPitch', bits: 24, meaning: 'bytes between runs in the buffer' },
 ] as const;
 
 export const formats = {
@@ -147,6 +147,31 @@ export const formats = {
         bits: 24,
         meaning: 'first vector of partial sums in the accumulator buffer; one sum a row of the array',
       },
+      { name: 'ringRows', bits: 16, meaning: 'rows of a channel in the buffer, used in turn (0: no ring)' },
+      { name: 'ringRow', bits: 16, meaning: 'place of input row 0 in the ring' },
+      { name: 'depthwise', bits: 1, meaning: 'one channel a group, in strips (see peArray.depthwise)' },
+    ],
+  },
+  move: {
+    opcode: 6,
+    queue: 'store',
+    summary: 'output buffer to feature buffer: a finished map that stays on chip',
+    fields: [
+      {
+        name: 'waitCompute',
+        bits: 1,
+        meaning: 'take a token from the compute queue first (the tile is complete)',
+      },
+      { name: 'signalCompute', bits: 1, meaning: 'give the compute queue a token when the last byte is in' },
+      { name: 'segments', bits: 24, meaning: 'groups of pieces (rows)' },
+      { name: 'runs', bits: 24, meaning: 'pieces of a group (maps)' },
+      { name: 'runBytes', bits: 24, meaning: 'bytes of a piece' },
+      { name: 'sourceAddress', bits: 24, meaning: 'first byte in the output buffer' },
+      { name: 'sourceSegmentPitch', bits: 24, meaning: 'bytes between groups there' },
+      { name: 'sourceRunPitch', bits: 24, meaning: 'bytes between pieces there' },
+      { name: 'targetAddress', bits: 24, meaning: 'first byte in the feature buffer' },
+      { name: 'targetSegmentPitch', bits: 24, meaning: 'bytes between groups there' },
+      { name: 'targetRunPitch', bits: 24, meaning: 'bytes between pieces there' },
     ],
   },
   barrier: {

@@ -51,7 +51,28 @@ export class DataPath implements TileData {
     else this.kernels.copy(inDram, inBuffer, bytes);
   }
 
-  begin(tile: Tile, post: Post | undefined): void {
+  /** Moves a finished map, or a part of it, from the output buffer into the feature buffer. */
+  moveOnChip(command: CommandOf<'move'>): void {
+    const { output, feature } = this.map.buffers;
+    for (let segment = 0; segment < command.segments; segment++) {
+      for (let run = 0; run < command.runs; run++) {
+        this.kernels.copy(
+          feature +
+            command.targetAddress +
+            segment * command.targetSegmentPitch +
+            run * command.targetRunPitch,
+          output +
+            command.sourceAddress +
+            segment * command.sourceSegmentPitch +
+            run * command.sourceRunPitch,
+          command.runBytes,
+        );
+      }
+    }
+  }
+
+  begin(wound: Tile, post: Post | undefined): void {
+    const tile = this.unwind(wound);
     if (tile.stream === 0) this.convolve(tile);
     if (post === undefined) return;
     assert(this.finished.length < this.map.finished.length, 'too many tiles in post-processing');
@@ -64,6 +85,36 @@ export class DataPath implements TileData {
       to: this.map.buffers.output + post.outputAddress,
       bytes: maps * post.outRows * post.outColumns * tile.elementBytes,
     });
+  }
+
+  /** The tile as if its rows followed each other: those of a ring that goes round are copied in order. */
+  private unwind(tile: Tile): Tile {
+    const { ringRows, ringRow, rows, rowPitch } = tile;
+    if (ringRows === 0) return tile;
+    const { feature } = this.map.buffers;
+    if (ringRow + rows <= ringRows) {
+      return { ...tile, featureAddress: tile.featureAddress + ringRow * rowPitch, ringRows: 0 };
+    }
+    const { unwound } = this.map;
+    const planes = tile.stream === 1 ? tile.filters : tile.groups * tile.channels;
+    const rowBytes = tile.columns * tile.elementBytes;
+    for (let plane = 0; plane < planes; plane++) {
+      for (let row = 0; row < rows; row++) {
+        const place = (ringRow + row) % ringRows;
+        this.kernels.copy(
+          unwound + (plane * rows + row) * rowBytes,
+          feature + tile.featureAddress + plane * tile.planePitch + place * rowPitch,
+          rowBytes,
+        );
+      }
+    }
+    return {
+      ...tile,
+      featureAddress: unwound - feature,
+      rowPitch: rowBytes,
+      planePitch: rows * rowBytes,
+      ringRows: 0,
+    };
   }
 
   finish(): void {

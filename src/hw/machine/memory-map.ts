@@ -21,6 +21,8 @@ export interface MemoryMap {
   /** Workspace of the convolution, and wide records made of narrow ones. */
   readonly scratch: number;
   readonly records: number;
+  /** A tile's input whose ring goes round, its rows in order. */
+  readonly unwound: number;
   readonly dram: number;
   readonly totalBytes: number;
 }
@@ -30,11 +32,16 @@ export function memoryMap(machine: MachineConfig, program: readonly Command[], d
   let values = 0;
   let filters = 0;
   let scratch = 0;
+  let unwound = 0;
   for (const command of program) {
     if (command.op !== 'compute') continue;
     const pixels = command.outRows * command.outColumns;
     values = Math.max(values, command.groups * command.filters * pixels);
     filters = Math.max(filters, command.groups * command.filters);
+    if (command.ringRow + command.rows > command.ringRows && command.ringRows > 0) {
+      const planes = command.stream === 1 ? command.filters : command.groups * command.channels;
+      unwound = Math.max(unwound, planes * command.rows * command.columns * command.elementBytes);
+    }
     if (command.stream === 0) scratch = Math.max(scratch, scratchBytes(command));
   }
   let at = FIRST_FREE_ADDRESS;
@@ -53,6 +60,7 @@ export function memoryMap(machine: MachineConfig, program: readonly Command[], d
     finished: Array.from({ length: tilesInFlight }, () => take(machine.buffers.output.bytes)),
     scratch: take(scratch),
     records: take(WIDE_RECORD_BYTES * filters),
+    unwound: take(unwound),
     dram: take(dramBytes),
     totalBytes: at,
   };

@@ -22,6 +22,21 @@ export const peArraySchema = z
       .describe(
         'Cycles from reading operands to the finished product sum: buffer, operand register, multiply-add',
       ),
+    depthwise: z
+      .strictObject({
+        kernel: z
+          .int()
+          .min(1)
+          .max(15)
+          .describe(
+            'Rows and columns of the kernels it takes; a tree of adders sums their taps, each by the multipliers of a column',
+          ),
+      })
+      .nullable()
+      .default(null)
+      .describe(
+        'Depthwise mode, for column strides 1 and 2: a row of R values a cycle passes shift registers and a tree of adders; null: a depthwise layer uses one column',
+      ),
   })
   .describe(
     'Processing elements; each has an accumulator and a shadow of it that drains during the next fold',

@@ -6,6 +6,7 @@ const between = (min: number, max: number) => fc.integer({ min, max });
 const geometry: fc.Arbitrary<TapGeometry> = fc
   .record({
     extraPitch: fc.nat(9),
+    ring: fc.nat(4),
     elementBytes: fc.constantFrom(1, 2),
     rows: between(1, 9),
     columns: between(1, 12),
@@ -21,9 +22,11 @@ const geometry: fc.Arbitrary<TapGeometry> = fc
     outRows: between(1, 8),
     outColumns: between(1, 12),
   })
-  .map(({ extraPitch, repeats, ...rest }) => ({
+  .map(({ extraPitch, repeats, ring, ...rest }) => ({
     ...rest,
     rowPitch: (rest.columns + extraPitch) * rest.elementBytes,
+    ringRows: ring === 0 ? 0 : rest.rows + ring - 1,
+    ringRow: ring === 0 ? 0 : (7 * ring) % (rest.rows + ring - 1),
     repeatRows: repeats[0],
     repeatColumns: repeats[1],
   }));
@@ -43,7 +46,8 @@ function bruteForce(tile: TapGeometry, firstPixel: number, lanes: number, banks:
         const left = Math.floor((ox * tile.strideColumns) / tile.repeatColumns) - tile.padLeft;
         const x = left + kx * tile.dilationColumns;
         if (y < 0 || y >= tile.rows || x < 0 || x >= tile.columns) continue;
-        const value = (y * tile.rowPitch) / tile.elementBytes + x;
+        const place = tile.ringRows === 0 ? y : (tile.ringRow + y) % tile.ringRows;
+        const value = (place * tile.rowPitch) / tile.elementBytes + x;
         reads[value % banks]!.add(value);
       }
       cycles += Math.max(1, ...reads.map((values) => values.size));

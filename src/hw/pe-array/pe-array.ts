@@ -33,6 +33,9 @@ export interface TapGeometry extends Taps {
   readonly elementBytes: number;
   readonly rows: number;
   readonly columns: number;
+  /** Rows of a channel that are used in turn, and which of them row 0 lies in; 0: rows follow each other. */
+  readonly ringRows: number;
+  readonly ringRow: number;
   readonly outRows: number;
   readonly outColumns: number;
 }
@@ -60,7 +63,9 @@ export function foldCyclesPerChannel(
   const first = laneRows[0]! * pitch + laneColumns[0]!;
   const last = laneRows[count - 1]! * pitch + laneColumns[count - 1]!;
   const isPlain = tile.repeatRows === 1 && tile.repeatColumns === 1;
-  if (isPlain && last - first === count - 1 && count <= banks) return tile.kernelRows * tile.kernelColumns;
+  const isOneRow = laneRows[0] === laneRows[count - 1];
+  if (isPlain && (isOneRow || tile.ringRows === 0) && last - first === count - 1 && count <= banks)
+    return tile.kernelRows * tile.kernelColumns;
 
   let cycles = 0;
   for (let ky = 0; ky < tile.kernelRows; ky++) {
@@ -72,7 +77,8 @@ export function foldCyclesPerChannel(
         const row = laneRows[lane]! + rowOffset;
         const column = laneColumns[lane]! + columnOffset;
         if (row < 0 || row >= tile.rows || column < 0 || column >= tile.columns) continue;
-        addresses[reads++] = row * pitch + column;
+        const place = tile.ringRows === 0 ? row : (tile.ringRow + row) % tile.ringRows;
+        addresses[reads++] = place * pitch + column;
       }
       cycles += conflictCycles(addresses, reads, banks, tally);
     }

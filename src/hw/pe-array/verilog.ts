@@ -76,7 +76,7 @@ export function peVerilog({ peArray }: MachineConfig, parts: PeParts = allParts)
     ],
     ports: [
       clockPort,
-      { direction: 'input', name: 'first', meaning: 'this cycle is the first step of a fold' },
+      { direction: 'input', name: 'first', meaning: 'a fold begins in this cycle' },
       ...(parts.preload
         ? [{ direction: 'input' as const, name: 'preload', meaning: 'that fold starts from the shadow' }]
         : []),
@@ -241,7 +241,7 @@ export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
       '// Only what makes the elements act needs a reset; data is not looked at without it. Without a',
       '// step the features are zero, and no fold begins: the accumulators then stay as they are.',
       'always @(posedge clk) begin',
-      '  first_q <= first & step & ~rst;',
+      '  first_q <= first & ~rst;',
       '  swap_q <= swap & ~rst;',
       '  shift_q <= shift & ~rst;',
       '  preload_q <= preload;',

@@ -1,0 +1,391 @@
+/**
+ * Which maps stay on chip between steps. A map that the next step alone reads can stay in the feature buffer, as a whole or
+ * some channels of it; steps whose weights fit together can be fused into one pass (fusion.ts), and then the maps between
+ * them never leave. A step that treats every channel by itself can put its output where its input was.
+ *
+ * A kept map lies at the low or the high end of the buffer, the next one at the other end, so that a step's input and
+ * output never meet. A dynamic programme over the steps finds the cheapest schedule under the tilings' own cost: its states
+ * are how much of the map in front of a step is kept, and where.
+ */
+import { InputError } from '../core/diagnostics.ts';
+import type { MachineConfig } from '../hw/machine/config.ts';
+import { canBeFused, type FusedPass, fuseSteps, placeFused } from './fusion.ts';
+import { inputRowsFor, type RowRange, type ValueSizes, workloadOf } from './geometry.ts';
+import type { TiledStep } from './layout.ts';
+import { type KeptMap, nothingKept, placesInDram } from './places.ts';
+import type { Step } from './steps.ts';
+import { computesDepthwise, type RatedTiling, rankTilings, rowPitches, type TilingLimits } from './tiling.ts';
+
+/** A map as the step that reads it lays it out in the feature buffer. */
+interface WholeMap {
+  readonly channels: number;
+  readonly rowPitch: number;
+  readonly planePitch: number;
+  readonly bytes: number;
+}
+
+type End = 'low' | 'high';
+
+/** The map in front of a step: `kept` channels are on chip, at one end of the buffer; 0: none. */
+interface Held {
+  readonly kept: number;
+  readonly end: End;
+}
+
+interface State {
+  readonly held: Held;
+  readonly objective: number;
+  /** How the steps since the last state were planned; undefined at the start. */
+  readonly last: { readonly from: State; readonly plan: (pass: number) => TiledStep[] } | undefined;
+}
+
+const nothing: Held = { kept: 0, end: 'low' };
+
+/** Every step a pass of its own, all maps in DRAM. */
+export function planInDram(steps: readonly Step[], machine: MachineConfig, values: ValueSizes): TiledStep[] {
+  return steps.map((step, pass) => {
+    const { tiling, cost } = rankTilings(step, machine, values, 1).best[0]!;
+    return { step, tiling, places: placesInDram(pass), estimate: cost };
+  });
+}
+
+/**
+ * Which maps may stay on chip: all, where that is cheaper; or those alone that a pass made of stored virtual maps, and then
+ * they have to.
+ */
+export type KeepRule = 'cheapest' | 'condensed';
+
+/** The steps with maps kept on chip where that is cheaper; as `planInDram` on a machine that can't. */
+export function planOnChip(
+  steps: readonly Step[],
+  outputs: readonly string[],
+  machine: MachineConfig,
+  values: ValueSizes,
+  rule: KeepRule = 'cheapest',
+): TiledStep[] {
+  if (rule === 'condensed' && !machine.dma.moves) {
+    throw new InputError(
+      `machine '${machine.name}' can't condense stored maps when they are read, expected dma.moves: true`,
+    );
+  }
+  if (!machine.dma.moves) return planInDram(steps, machine, values);
+  return new Planner(steps, outputs, machine, values, rule).plan();
+}
+
+class Planner {
+  private readonly featureBytes: number;
+  /** The map between steps i - 1 and i, if it can stay on chip. */
+  private readonly links: readonly (WholeMap | undefined)[];
+  private readonly rated = new Map<string, RatedTiling | undefined>();
+  private readonly states: Map<string, State>[];
+
+  constructor(
+    private readonly steps: readonly Step[],
+    outputs: readonly string[],
+    private readonly machine: MachineConfig,
+    private readonly values: ValueSizes,
+    private readonly rule: KeepRule,
+  ) {
+    const { bytes } = machine.buffers.feature;
+    this.featureBytes = bytes - (bytes % values.elementBytes);
+    this.links = steps.map((_, index) => this.linkBefore(index, outputs));
+    this.states = steps.map(() => new Map());
+    const stored = steps.find(
+      (step, index) => step.inputKind === 'virtualFeatureMaps' && this.links[index + 1] === undefined,
+    );
+    if (rule === 'condensed' && stored !== undefined) {
+      throw new InputError(
+        `layer '${stored.name}': its stored maps can't be condensed as they are read, expected a crossChannelPool unit for them and one layer that reads the result`,
+      );
+    }
+    this.states.push(new Map());
+  }
+
+  plan(): TiledStep[] {
+    this.reach(0, { held: nothing, objective: 0, last: undefined });
+    for (let index = 0; index < this.steps.length; index++) {
+      for (const state of pareto([...this.states[index]!.values()])) {
+        this.planAlone(index, state);
+        this.planPasses(index, state);
+      }
+    }
+    let state = this.states[this.steps.length]!.values().next().value;
+    if (state === undefined) {
+      const most = Math.max(...this.links.map((link) => link?.bytes ?? 0));
+      throw new InputError(
+        `machine '${this.machine.name}' can't hold the maps that are condensed when they are read, expected a feature buffer of at least ${most} bytes, or weights and rings that fit beside each other`,
+      );
+    }
+    const plans: ((pass: number) => TiledStep[])[] = [];
+    while (state.last !== undefined) {
+      plans.unshift(state.last.plan);
+      state = state.last.from;
+    }
+    return plans.flatMap((plan, pass) => plan(pass));
+  }
+
+  private linkBefore(index: number, outputs: readonly string[]): WholeMap | undefined {
+    const producer = this.steps[index - 1];
+    const step = this.steps[index]!;
+    if (producer === undefined || step.inputs.length !== 1 || step.inputs[0] !== producer.output)
+      return undefined;
+    const readers = this.steps.filter(({ inputs }) => inputs.includes(producer.output));
+    if (readers.length > 1 || outputs.includes(producer.output)) return undefined;
+    if (this.rule === 'condensed' && producer.inputKind !== 'virtualFeatureMaps') return undefined;
+    // A stored virtual map is stored: that is what it is compared for.
+    if (producer.outputKind === 'virtualFeatureMaps') return undefined;
+    const { outputChannels, outputShape } = producer;
+    if (outputChannels.total !== outputShape[0]) return undefined;
+    if (step.inputShape.some((size, axis) => size !== outputShape[axis])) return undefined;
+    if (!canBeFused(step) || !canBeFused({ ...producer, inputs: [producer.inputs[0]!] })) return undefined;
+    const work = workloadOf(step);
+    const [channels, rows] = step.inputShape;
+    // A band's first row is counted from the map's.
+    if (inputRowsFor(step, work, { first: 0, end: step.convolvedShape[1] }).first !== 0) return undefined;
+    const { feature } = this.machine.buffers;
+    const rowPitch = rowPitches(step, work, feature.banks, this.values.elementBytes)[0]!;
+    const planePitch = rows * rowPitch;
+    return { channels, rowPitch, planePitch, bytes: channels * planePitch };
+  }
+
+  private reach(index: number, state: State): void {
+    const { kept, end } = state.held;
+    const link = this.links[index];
+    if (this.rule === 'condensed' && link !== undefined && kept < link.channels) return;
+    const key = kept === 0 ? '' : `${kept}${end}`;
+    const known = this.states[index]!.get(key);
+    if (known === undefined || state.objective < known.objective) this.states[index]!.set(key, state);
+  }
+
+  /** Where the whole map in front of a step lies. */
+  private addressOf(map: WholeMap, end: End): number {
+    return end === 'low' ? 0 : this.featureBytes - map.bytes;
+  }
+
+  /** The kept channels of a map: the ones that lie at the very end of the buffer. */
+  private keptChannels(map: WholeMap, { kept, end }: Held): RowRange {
+    if (kept === 0) return nothingKept;
+    return end === 'low' ? { first: 0, end: kept } : { first: map.channels - kept, end: map.channels };
+  }
+
+  private keptMap(map: WholeMap, held: Held): KeptMap | undefined {
+    if (held.kept === 0) return undefined;
+    return {
+      channels: this.keptChannels(map, held),
+      address: this.addressOf(map, held.end),
+      rowPitch: map.rowPitch,
+      planePitch: map.planePitch,
+      ringRows: 0,
+    };
+  }
+
+  /** A pass of one step. */
+  private planAlone(index: number, state: State): void {
+    const step = this.steps[index]!;
+    const input = this.links[index];
+    const output = this.links[index + 1];
+    const { held } = state;
+    if (held.kept === 0) {
+      // The input is loaded into slots; what is kept of the output lies below them.
+      this.tryAlone(index, state, nothing, { isWholeMap: false, isInPlace: false });
+      if (output !== undefined && output.bytes <= this.featureBytes) {
+        const whole = step.inputs.length * (input?.bytes ?? this.tightBytes(step));
+        const besides = Math.floor((this.featureBytes - whole) / output.planePitch);
+        for (const kept of new Set([output.channels, Math.min(besides, output.channels)])) {
+          if (kept > 0)
+            this.tryAlone(index, state, { kept, end: 'low' }, { isWholeMap: false, isInPlace: false });
+        }
+      }
+    }
+    if (input === undefined || input.bytes > this.featureBytes) return;
+    if (held.kept > 0) this.tryAlone(index, state, nothing, { isWholeMap: true, isInPlace: false });
+    if (output === undefined || output.bytes > this.featureBytes) return;
+    const besides = Math.floor((this.featureBytes - input.bytes) / output.planePitch);
+    const kept = Math.min(besides, output.channels);
+    const other: End = held.end === 'low' ? 'high' : 'low';
+    if (kept > 0 && held.kept > 0) {
+      this.tryAlone(index, state, { kept, end: other }, { isWholeMap: true, isInPlace: false });
+    }
+    if (this.canBeInPlace(step, input, output)) {
+      const all = { kept: output.channels, end: held.end };
+      this.tryAlone(index, state, all, { isWholeMap: true, isInPlace: true });
+    }
+  }
+
+  /** Bytes of an input that no step before leaves on chip. */
+  private tightBytes({ inputShape }: Step): number {
+    return inputShape[0] * inputShape[1] * inputShape[2] * this.values.elementBytes;
+  }
+
+  private canBeInPlace(step: Step, input: WholeMap, output: WholeMap): boolean {
+    const work = workloadOf(step);
+    const isByChannel = work.channelsPerGroup === 1 && work.filtersPerGroup === 1;
+    return (
+      isByChannel &&
+      step.convolution !== undefined &&
+      input.channels === output.channels &&
+      input.rowPitch === output.rowPitch &&
+      input.planePitch === output.planePitch
+    );
+  }
+
+  private tryAlone(
+    index: number,
+    from: State,
+    out: Held,
+    { isWholeMap, isInPlace }: Pick<TilingLimits, 'isWholeMap' | 'isInPlace'>,
+  ): void {
+    const step = this.steps[index]!;
+    const input = this.links[index];
+    const output = this.links[index + 1];
+    const outputBytes = out.kept === 0 ? 0 : out.kept * output!.planePitch;
+    const limits: TilingLimits = {
+      featureBytes: isWholeMap ? input!.bytes : this.featureBytes - outputBytes,
+      isWholeMap,
+      isInPlace,
+      inputShare: isWholeMap ? 1 - from.held.kept / input!.channels : 1,
+      outputShare: out.kept === 0 ? 1 : 1 - out.kept / output!.channels,
+    };
+    const rated = this.rate(index, limits);
+    if (rated === undefined) return;
+    const inputKept = isWholeMap ? this.keptChannels(input!, from.held) : nothingKept;
+    const featureBase = isWholeMap ? this.addressOf(input!, from.held.end) : outputBytes;
+    const places = {
+      featureBase,
+      ringRows: 0,
+      planePitch: isWholeMap ? input!.planePitch : 0,
+      inputKept,
+      output: output && this.keptMap(output, out),
+      weightBase: 0,
+      parameterBase: 0,
+    };
+    this.reach(index + 1, {
+      held: out,
+      objective: from.objective + rated.cost.objective,
+      last: {
+        from,
+        plan: (pass) => [{ step, tiling: rated.tiling, places: { ...places, pass }, estimate: rated.cost }],
+      },
+    });
+  }
+
+  private rate(index: number, limits: TilingLimits): RatedTiling | undefined {
+    const key = `${index} ${JSON.stringify(limits)}`;
+    if (!this.rated.has(key)) {
+      const isPlain = !limits.isWholeMap && limits.outputShare === 1;
+      const { best } = rankTilings(this.steps[index]!, this.machine, this.values, 1, limits, isPlain);
+      this.rated.set(key, best[0]);
+    }
+    return this.rated.get(key);
+  }
+
+  /** Passes of several steps that begin with this one. */
+  private planPasses(index: number, state: State): void {
+    const { held } = state;
+    const input = this.links[index];
+    const isInputKept = held.kept > 0;
+    if (!canBeFused(this.steps[index]!) || (isInputKept && held.kept < input!.channels)) return;
+    for (let end = index + 2; end <= this.steps.length && this.links[end - 1] !== undefined; end++) {
+      // Longer passes only need more of every buffer.
+      if (!this.planPass(index, end, state, isInputKept ? input : undefined)) return;
+    }
+  }
+
+  /** Tries one pass [first, end) in all its forms; false if none fits. */
+  private planPass(first: number, end: number, from: State, keptInput: WholeMap | undefined): boolean {
+    const steps = this.steps.slice(first, end);
+    const output = this.links[end];
+    const free = this.featureBytes - (keptInput?.bytes ?? 0);
+    const keptEnd: End = keptInput !== undefined && from.held.end === 'low' ? 'high' : 'low';
+    let fits = false;
+    const lastRows = steps.at(-1)!.outputShape[1];
+    const hasDepthwise = steps.some((step) => computesDepthwise(step, this.machine, this.values));
+    const forms = [false, true].flatMap((hasSlack) =>
+      (hasDepthwise ? [1, 4, 8, 16] : [1]).map((rows) => [hasSlack, rows] as const),
+    );
+    for (let rows = 1; rows <= lastRows; rows = rows < 8 ? rows + 1 : rows + Math.ceil(rows / 4)) {
+      let fitsRows = false;
+      for (const [hasSlack, depthwiseRows] of forms) {
+        const attempt = (outputShare: number) =>
+          fuseSteps(steps, this.machine, this.values, {
+            lastRows: rows,
+            depthwiseRows,
+            hasSlack,
+            isInputKept: keptInput !== undefined,
+            outputShare,
+          });
+        const fused = attempt(1);
+        if (fused === undefined) continue;
+        const rings = ringBytes(fused, keptInput !== undefined);
+        if (rings > free) continue;
+        fitsRows = true;
+        this.reachPass(first, end, from, keptInput, fused, nothing);
+        if (output === undefined || output.bytes > this.featureBytes) continue;
+        const kept = Math.min(output.channels, Math.floor((free - rings) / output.planePitch));
+        if (kept <= 0) continue;
+        const keeping = attempt(1 - kept / output.channels)!;
+        this.reachPass(first, end, from, keptInput, keeping, { kept, end: keptEnd });
+      }
+      fits ||= fitsRows;
+      if (!fitsRows && rows > 1) break;
+    }
+    return fits;
+  }
+
+  private reachPass(
+    first: number,
+    end: number,
+    from: State,
+    keptInput: WholeMap | undefined,
+    fused: FusedPass,
+    out: Held,
+  ): void {
+    const steps = this.steps.slice(first, end);
+    const output = this.links[end];
+    const outputBytes = out.kept === 0 ? 0 : out.kept * output!.planePitch;
+    // Rings lie between what is kept at the two ends.
+    const low =
+      keptInput !== undefined && from.held.end === 'low'
+        ? keptInput.bytes
+        : out.kept > 0 && out.end === 'low'
+          ? outputBytes
+          : 0;
+    const input = keptInput && {
+      address: this.addressOf(keptInput, from.held.end),
+      planePitch: keptInput.planePitch,
+    };
+    this.reach(end, {
+      held: out,
+      objective: from.objective + fused.cost.objective,
+      last: {
+        from,
+        plan: (pass) => {
+          const placed = placeFused(steps, pass, fused, low, input);
+          const last = placed.at(-1)!;
+          const kept = output && this.keptMap(output, out);
+          const all = [...placed.slice(0, -1), { ...last, places: { ...last.places!, output: kept } }];
+          return all.map((tiled, at) => (at === 0 ? { ...tiled, estimate: fused.cost } : tiled));
+        },
+      },
+    });
+  }
+}
+
+function ringBytes({ ringBytes: bytes }: FusedPass, isInputKept: boolean): number {
+  return bytes.reduce((total, ring, index) => (index === 0 && isInputKept ? total : total + ring), 0);
+}
+
+/** States that no other beats in both cost and what is kept; and always the one with nothing kept, from which every step can go on. */
+function pareto(states: readonly State[]): State[] {
+  const sorted = [...states].sort((a, b) => a.objective - b.objective || b.held.kept - a.held.kept);
+  const left: State[] = [];
+  for (const state of sorted) {
+    if (
+      state.held.kept === 0 ||
+      left.every((other) => other.held.kept < state.held.kept || other.held.end !== state.held.end)
+    ) {
+      left.push(state);
+    }
+  }
+  return left;
+}
