@@ -13,7 +13,8 @@ const benches: Record<
     load: () => import('./inference.ts'),
   },
   mapping: {
-    summary: 'What the mapping search reaches on edge-256: utilisation, traffic, conventions, beside the targets',
+    summary:
+      'What the mapping search reaches on edge-256: utilisation, traffic, conventions, beside the targets',
     load: () => import('./mapping.ts'),
   },
   dram: {

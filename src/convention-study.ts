@@ -1,7 +1,7 @@
 /** What virtual feature maps save under every convention of storing them, each simulated. */
 import { InputError } from './core/diagnostics.ts';
 import { type SimulationJob, simulate } from './pipeline.ts';
-import { type ConventionStudy, conventionReport, type ConventionRun } from './report/convention-report.ts';
+import { type ConventionRun, type ConventionStudy, conventionReport } from './report/convention-report.ts';
 import { runReport } from './report/run-report.ts';
 import { scheduleMinimum } from './schedule/minima.ts';
 import { ratioOf, type StoredConvention, storedConventions } from './schedule/steps.ts';
@@ -15,7 +15,9 @@ export async function studyConventions(
   note: (message: string) => void,
 ): Promise<ConventionStudy> {
   const run = async (isOnChip: boolean, convention: StoredConvention): Promise<ConventionRun> => {
-    note(`${job.network.graph.name}: convention ${convention}, virtual maps ${isOnChip ? 'on chip' : 'stored'}`);
+    note(
+      `${job.network.graph.name}: convention ${convention}, virtual maps ${isOnChip ? 'on chip' : 'stored'}`,
+    );
     const simulation = await simulate({ ...job, virtualFeatureMaps: isOnChip, convention });
     const { program, network } = simulation;
     if (isOnChip && !program.steps.some(({ step }) => ratioOf(step) > 1 && step.requantised !== undefined)) {

@@ -16,7 +16,15 @@ export async function studyMemory(simulation: Simulation): Promise<MemoryStudy |
   if (machine.dram.kind === 'ideal') return null;
   const run = async (dram: DramConfig, placement: Placement) => {
     const other: MachineConfig = { ...machine, dram };
-    const again = emitProgram(network, program.steps, other, program.numbers, program.how, undefined, placement);
+    const again = emitProgram(
+      network,
+      program.steps,
+      other,
+      program.numbers,
+      program.how,
+      undefined,
+      placement,
+    );
     return (await runProgram(again, other)).result;
   };
   const { dram } = machine;

@@ -2,8 +2,9 @@
  * The checks behind `condensim validate`: a network computed three times (float, plain integers, accelerator), its
  * DRAM bytes counted twice, and timing mode held to full mode.
  */
-import { sum } from './core/integers.ts';
+
 import { assert } from './core/diagnostics.ts';
+import { sum } from './core/integers.ts';
 import type { ParameterValues } from './graph/graph.ts';
 import type { IntegerValues, Tf } from './graph/op.ts';
 import type { MachineConfig } from './hw/machine/config.ts';

@@ -257,7 +257,11 @@ function layerReport(
   };
 }
 
-const limits = { compute: 'computeCycles', dram: 'dramCycles', postProcessing: 'postProcessingCycles' } as const;
+const limits = {
+  compute: 'computeCycles',
+  dram: 'dramCycles',
+  postProcessing: 'postProcessingCycles',
+} as const;
 
 function boundsReport(bounds: StepBounds, cycles: number): Bounds {
   return { ...bounds, fraction: largest(bounds) / cycles, limitedBy: limitOf(bounds) };

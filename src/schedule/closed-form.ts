@@ -54,7 +54,10 @@ export function closedFormTraffic(
       table +
       (weights * values.weightBytes + records + operandRecords) * (tiling.weightsResident ? 1 : bands),
     inputBytes: operands * (channels - keptIn) * columns * rowsRead * passes * values.elementBytes,
-    outputBytes: (product(step.outputShape) / step.outputShape[0]) * (step.outputShape[0] - keptOut) * values.elementBytes,
+    outputBytes:
+      (product(step.outputShape) / step.outputShape[0]) *
+      (step.outputShape[0] - keptOut) *
+      values.elementBytes,
   };
 }
 

@@ -11,7 +11,14 @@ import { assert } from '../core/diagnostics.ts';
 import { sum } from '../core/integers.ts';
 import type { DataSettings } from './data-settings.ts';
 import { type Emitter, none } from './emit.ts';
-import { convolvedRowsFor, inputRowsFor, pieces, type RowRange, tileRecordBytes, type ValueSizes } from './geometry.ts';
+import {
+  convolvedRowsFor,
+  inputRowsFor,
+  pieces,
+  type RowRange,
+  tileRecordBytes,
+  type ValueSizes,
+} from './geometry.ts';
 import type { DramLayout, TiledStep } from './layout.ts';
 import { placesInDram, ringStretches } from './places.ts';
 import { contiguous, TileEmitter } from './tile-emitter.ts';
@@ -104,8 +111,7 @@ export class FusedEmitter {
       const stage = this.stages[index]!;
       if (stage.isDone || !this.canRun(index)) continue;
       // Its input was completed by the band emitted last, and is still in the pipeline.
-      const follows =
-        index > 0 && this.lastStage === index - 1 && this.needsLatest(index);
+      const follows = index > 0 && this.lastStage === index - 1 && this.needsLatest(index);
       if (!follows) return stage;
       fallback ??= stage;
     }
@@ -194,11 +200,16 @@ export class FusedEmitter {
       const table = this.layout.tables[index];
       if (table !== undefined) {
         const bytes = this.values.tableEntries * this.values.elementBytes;
-        each.constants = this.lastLoad = this.emitter.load(contiguous('weights', 'table', table, 0, bytes), none);
+        each.constants = this.lastLoad = this.emitter.load(
+          contiguous('weights', 'table', table, 0, bytes),
+          none,
+        );
       }
       if (step.requantised !== undefined) {
         const bytes = sum(
-          sizes.tiles.map((tile) => tileRecordBytes(step, commands.work, tile.groups * tile.filters, this.values)),
+          sizes.tiles.map((tile) =>
+            tileRecordBytes(step, commands.work, tile.groups * tile.filters, this.values),
+          ),
         );
         const address = this.layout.recordBlocks[index]![0]!;
         each.constants = this.lastLoad = this.emitter.load(

@@ -97,7 +97,14 @@ export function fuseSteps(
     ringBytes,
     weightBases: runningSums(weights),
     parameterBases: runningSums(records),
-    cost: passCost(steps, tilings, machine, values, choice, weights[0]! + (choice.isInputKept ? 0 : ringBytes[0]!)),
+    cost: passCost(
+      steps,
+      tilings,
+      machine,
+      values,
+      choice,
+      weights[0]! + (choice.isInputKept ? 0 : ringBytes[0]!),
+    ),
   };
 }
 
@@ -155,7 +162,14 @@ function tileStage(step: Step, machine: MachineConfig, values: ValueSizes, rows:
   const poolBytes =
     pooling === undefined
       ? 0
-      : lineBufferBytes(pooling.kind, pooling.window[0], pooling.stride[0], outputColumns, 1, values.elementBytes);
+      : lineBufferBytes(
+          pooling.kind,
+          pooling.window[0],
+          pooling.stride[0],
+          outputColumns,
+          1,
+          values.elementBytes,
+        );
   const convolved = pooling === undefined ? rows : (rows - 1) * pooling.stride[0] + pooling.window[0];
   if (convolved > maximumTileRows) return undefined;
   const mostMaps = Math.min(
@@ -206,8 +220,10 @@ function weightBytes(step: Step, values: ValueSizes): number {
 
 function recordBytes(step: Step, tiling: Tiling, values: ValueSizes): number {
   const work = workloadOf(step);
-  return ceilDiv(work.groups * work.filtersPerGroup, tiling.groupsPerTile * tiling.filtersPerTile) *
-    tileRecordBytes(step, work, tiling.groupsPerTile * tiling.filtersPerTile, values);
+  return (
+    ceilDiv(work.groups * work.filtersPerGroup, tiling.groupsPerTile * tiling.filtersPerTile) *
+    tileRecordBytes(step, work, tiling.groupsPerTile * tiling.filtersPerTile, values)
+  );
 }
 
 /** First and last input row of every band of a step. */

@@ -25,11 +25,7 @@ export interface StepBounds {
 }
 
 /** Bounds of the steps of one pass, which moved `movedBytes` in all. */
-export function passBounds(
-  steps: readonly Step[],
-  movedBytes: number,
-  machine: MachineConfig,
-): StepBounds {
+export function passBounds(steps: readonly Step[], movedBytes: number, machine: MachineConfig): StepBounds {
   const { rows, columns } = machine.peArray;
   const convolved = (step: Step): number => product(step.convolvedShape);
   return {

@@ -69,7 +69,12 @@ export function* splitByKept(
   { first, end }: RowRange,
   kept: RowRange,
 ): Generator<RowRange & { readonly isKept: boolean }> {
-  const cuts = [first, Math.min(Math.max(kept.first, first), end), Math.min(Math.max(kept.end, first), end), end];
+  const cuts = [
+    first,
+    Math.min(Math.max(kept.first, first), end),
+    Math.min(Math.max(kept.end, first), end),
+    end,
+  ];
   for (const [index, isKept] of [false, true, false].entries()) {
     const part = { first: cuts[index]!, end: cuts[index + 1]! };
     if (part.end > part.first) yield { ...part, isKept };

@@ -12,10 +12,17 @@ import { DataSettings } from './data-settings.ts';
 import { Emitter } from './emit.ts';
 import { FusedEmitter } from './fused-emitter.ts';
 import type { RowRange, ValueSizes } from './geometry.ts';
-import { type DramLayout, layoutDram, type Placement, dramShares, type TiledStep } from './layout.ts';
+import { type DramLayout, dramShares, layoutDram, type Placement, type TiledStep } from './layout.ts';
 import { planInDram, planOnChip } from './residency.ts';
 import { StepEmitter } from './step-emitter.ts';
-import { condensesOnRead, peakFeatureMapBytes, planSteps, type StepOptions, type StoredConvention, tableOf } from './steps.ts';
+import {
+  condensesOnRead,
+  peakFeatureMapBytes,
+  planSteps,
+  type StepOptions,
+  type StoredConvention,
+  tableOf,
+} from './steps.ts';
 
 export interface Program {
   readonly graph: Graph;

@@ -127,7 +127,8 @@ class Planner {
   private linkBefore(index: number, outputs: readonly string[]): WholeMap | undefined {
     const producer = this.steps[index - 1];
     const step = this.steps[index]!;
-    if (producer === undefined || step.inputs.length !== 1 || step.inputs[0] !== producer.output) return undefined;
+    if (producer === undefined || step.inputs.length !== 1 || step.inputs[0] !== producer.output)
+      return undefined;
     const readers = this.steps.filter(({ inputs }) => inputs.includes(producer.output));
     if (readers.length > 1 || outputs.includes(producer.output)) return undefined;
     if (this.rule === 'condensed' && producer.inputKind !== 'virtualFeatureMaps') return undefined;
@@ -191,7 +192,8 @@ class Planner {
         const whole = step.inputs.length * (input?.bytes ?? this.tightBytes(step));
         const besides = Math.floor((this.featureBytes - whole) / output.planePitch);
         for (const kept of new Set([output.channels, Math.min(besides, output.channels)])) {
-          if (kept > 0) this.tryAlone(index, state, { kept, end: 'low' }, { isWholeMap: false, isInPlace: false });
+          if (kept > 0)
+            this.tryAlone(index, state, { kept, end: 'low' }, { isWholeMap: false, isInPlace: false });
         }
       }
     }
@@ -260,9 +262,10 @@ class Planner {
     this.reach(index + 1, {
       held: out,
       objective: from.objective + rated.cost.objective,
-      last: { from, plan: (pass) => [
-          { step, tiling: rated.tiling, places: { ...places, pass }, estimate: rated.cost },
-        ] },
+      last: {
+        from,
+        plan: (pass) => [{ step, tiling: rated.tiling, places: { ...places, pass }, estimate: rated.cost }],
+      },
     });
   }
 
@@ -377,7 +380,10 @@ function pareto(states: readonly State[]): State[] {
   const sorted = [...states].sort((a, b) => a.objective - b.objective || b.held.kept - a.held.kept);
   const left: State[] = [];
   for (const state of sorted) {
-    if (state.held.kept === 0 || left.every((other) => other.held.kept < state.held.kept || other.held.end !== state.held.end)) {
+    if (
+      state.held.kept === 0 ||
+      left.every((other) => other.held.kept < state.held.kept || other.held.end !== state.held.end)
+    ) {
       left.push(state);
     }
   }

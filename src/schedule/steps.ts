@@ -452,7 +452,8 @@ export function peakFeatureMapBytes(
   const values = new Map<string, number>();
   let peak = 0;
   steps.forEach((step, index) => {
-    for (const name of step.inputs) if (!values.has(name)) values.set(name, inputMapValues(step) * share(name));
+    for (const name of step.inputs)
+      if (!values.has(name)) values.set(name, inputMapValues(step) * share(name));
     values.set(step.output, outputMapValues(step) * share(step.output));
     peak = Math.max(peak, sum([...values.values()]));
     for (const name of [...values.keys()]) {

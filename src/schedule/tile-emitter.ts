@@ -2,7 +2,14 @@
 import { bufferNames, poolKinds, type TrafficKind, trafficKinds } from '../hw/isa/formats.ts';
 import type { DataSettings } from './data-settings.ts';
 import { type Emitter, none } from './emit.ts';
-import { convolvedRowsFor, type FilterTile, type RowRange, type ValueSizes, type Workload, workloadOf } from './geometry.ts';
+import {
+  convolvedRowsFor,
+  type FilterTile,
+  type RowRange,
+  type ValueSizes,
+  type Workload,
+  workloadOf,
+} from './geometry.ts';
 import type { DramLayout, TiledStep } from './layout.ts';
 import { ringStretches, splitByKept } from './places.ts';
 import { ratioOf, type Step, tableOf } from './steps.ts';
@@ -81,7 +88,12 @@ export class TileEmitter {
   }
 
   /** Emits the tile, which needs load `load` and transfer `store`; returns its number and that of its last transfer. */
-  emit(placed: PlacedTile, load: number, store: number, operandPitch: number): { compute: number; transfer: number } {
+  emit(
+    placed: PlacedTile,
+    load: number,
+    store: number,
+    operandPitch: number,
+  ): { compute: number; transfer: number } {
     if (placed.isLast) this.emitPostProcess(placed);
     const compute = this.emitCompute(placed, load, store, operandPitch);
     return { compute, transfer: placed.isLast ? this.emitTransfers(placed, compute) : none };

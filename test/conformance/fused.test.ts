@@ -57,9 +57,9 @@ const layer: fc.Arbitrary<(at: number) => string[]> = fc.oneof(
     weight: 3,
   },
   {
-    arbitrary: fc.constantFrom('window: 2, stride: 2', 'window: 3, stride: 2, padding: 1', 'window: 3, stride: 1').map(
-      (window) => (at: number) => [`{ op: maxPool, name: pool${at}, ${window} }`],
-    ),
+    arbitrary: fc
+      .constantFrom('window: 2, stride: 2', 'window: 3, stride: 2, padding: 1', 'window: 3, stride: 1')
+      .map((window) => (at: number) => [`{ op: maxPool, name: pool${at}, ${window} }`]),
     weight: 2,
   },
 );

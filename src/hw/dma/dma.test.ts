@@ -177,7 +177,13 @@ describe.each(['load', 'store'] as const)('DMA engine, %s', (name) => {
   it('is accepted at once, then issues after the descriptor cycles, one a cycle', () => {
     const fields = { dramAddress: 8, segments: 1, gap: 0, runs: 1, runBytes: 40, bufferAddress: 0 };
     const command = commandOf(name, fields);
-    const dma = { burstBytes: 16, outstandingReads: 9, outstandingWrites: 9, descriptorCycles: 4, moveBytes: 4 } as const;
+    const dma = {
+      burstBytes: 16,
+      outstandingReads: 9,
+      outstandingWrites: 9,
+      descriptorCycles: 4,
+      moveBytes: 4,
+    } as const;
     const fast = { kind: 'ideal', bandwidthMBps: 3200, latencyNs: 0, capacityMiB: 1 } as const;
     const { issued } = run(
       name,
@@ -198,7 +204,13 @@ describe.each(['load', 'store'] as const)('DMA engine, %s', (name) => {
       runBytes: 80,
       bufferAddress: 0,
     });
-    const dma = { burstBytes: 16, outstandingReads: 2, outstandingWrites: 2, descriptorCycles: 0, moveBytes: 4 } as const;
+    const dma = {
+      burstBytes: 16,
+      outstandingReads: 2,
+      outstandingWrites: 2,
+      descriptorCycles: 0,
+      moveBytes: 4,
+    } as const;
     // 16 bytes a cycle, latency 10 cycles: answers at 11 and 12 let the next two go.
     const fast = { kind: 'ideal', bandwidthMBps: 1600, latencyNs: 100, capacityMiB: 1 } as const;
     const { issued, cycles } = run(name, [command], dma, (engine) => new IdealDram(engine, fast, 100));

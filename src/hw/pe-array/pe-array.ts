@@ -64,7 +64,8 @@ export function foldCyclesPerChannel(
   const last = laneRows[count - 1]! * pitch + laneColumns[count - 1]!;
   const isPlain = tile.repeatRows === 1 && tile.repeatColumns === 1;
   const isOneRow = laneRows[0] === laneRows[count - 1];
-  if (isPlain && (isOneRow || tile.ringRows === 0) && last - first === count - 1 && count <= banks) return tile.kernelRows * tile.kernelColumns;
+  if (isPlain && (isOneRow || tile.ringRows === 0) && last - first === count - 1 && count <= banks)
+    return tile.kernelRows * tile.kernelColumns;
 
   let cycles = 0;
   for (let ky = 0; ky < tile.kernelRows; ky++) {
