@@ -6,16 +6,29 @@ import { Command, CommanderError } from 'commander';
 import { InputError } from '../core/diagnostics.ts';
 import { addArea } from './area.ts';
 import { addCompare } from './compare.ts';
+import { addCosim } from './cosim.ts';
 import { addDetect } from './detect.ts';
 import { addDram } from './dram.ts';
 import { addExport } from './export.ts';
 import { addInspect } from './inspect.ts';
 import { packageFile } from './options.ts';
 import { Output, type Streams } from './output.ts';
+import { addRtl } from './rtl.ts';
 import { addSimulate } from './simulate.ts';
 import { addValidate } from './validate.ts';
 
-const commands = [addCompare, addSimulate, addValidate, addDetect, addInspect, addDram, addArea, addExport];
+const commands = [
+  addCompare,
+  addSimulate,
+  addValidate,
+  addDetect,
+  addInspect,
+  addDram,
+  addArea,
+  addRtl,
+  addCosim,
+  addExport,
+];
 
 /** Exit codes; 1, a failed check, is set by the commands that check. */
 const badInput = 2;

@@ -5,8 +5,10 @@ import { sum } from '../core/integers.ts';
 import { crossChannelBytes } from '../hw/cross-channel-pool/config.ts';
 import { bufferNames } from '../hw/isa/formats.ts';
 import { bufferBytes, type MachineConfig, totalBufferBytes } from '../hw/machine/config.ts';
+import { queueBits } from '../hw/machine/verilog.ts';
 import { paperClaims } from './comparison.ts';
 import { reportSchemaVersion } from './run-report.ts';
+import { grouped } from './tables.ts';
 
 const unitSchema = z.strictObject({
   name: z.string().describe('The Verilog module'),
@@ -155,15 +157,16 @@ export function ccpGates({ units, unitsWithoutCcp }: MeasuredArea): {
 
 const gatesOf = (units: readonly Unit[]): number => sum(units.map(({ gates }) => gates));
 
-/** What has no Verilog yet, and so no gates. */
+/** What the gates leave out. */
 export const uncountedUnits =
-  'Not counted yet: tile sequencer, address generators, bank arbitration, spatial pooling, DMA, command queues; with them every share falls.';
+  'Not counted: what the command queues store, and the memory controller behind the ports.';
 
-function conventionsOf({ peArray, postProcessing }: MachineConfig, how: AreaMethod): string[] {
+function conventionsOf(machine: MachineConfig, how: AreaMethod): string[] {
+  const { peArray, postProcessing } = machine;
   const { lookupTable } = postProcessing.requantise;
   return [
     `Gates are ${how.gateUnit}. Logic alone: no clock tree, no wiring, no test logic, no memory; a commercial flow with a richer library is likely to need fewer.`,
-    `${uncountedUnits} Shares are of the units above.`,
+    `${uncountedUnits} The queues are memories of ${grouped(queueBits(machine))} bits together, not among the buffers either. Shares are of the units above.`,
     'Units are synthesised apart and summed: that differs from one synthesis of all by a few per cent, either way.',
     ...(lookupTable === null
       ? []

@@ -4,7 +4,9 @@
  * Steps of a pass hold all their weights and records; every map between them has a ring of rows in the feature buffer. The
  * last one computes `lastRows` rows at a time, each step before it the rows that the next one then takes in.
  */
+import { containerBytes } from '../core/fixed-point.ts';
 import { alignUp, ceilDiv, sum } from '../core/integers.ts';
+import { beatBytes } from '../hw/buffers/beats.ts';
 import { idleLatencyNs, peakBandwidthMBps } from '../hw/dram/config.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { lineBufferBytes } from '../hw/spatial-pool/spatial-pool.ts';
@@ -302,11 +304,8 @@ function passCost(
 }
 
 /** From the end of a band until its rows are in the ring. */
-function lastRowsCycles(
-  steps: readonly Step[],
-  tilings: readonly Tiling[],
-  { peArray, postProcessing, dma }: MachineConfig,
-): number {
+function lastRowsCycles(steps: readonly Step[], tilings: readonly Tiling[], machine: MachineConfig): number {
+  const { peArray, postProcessing, dma } = machine;
   const [step, tiling] = [steps[0]!, tilings[0]!];
   const maps = outputMaps(step, {
     firstGroup: 0,
@@ -314,7 +313,10 @@ function lastRowsCycles(
     firstFilter: 0,
     filters: tiling.filtersPerTile,
   });
-  const beats = maps * tiling.tileRows * ceilDiv(step.outputShape[2], Math.max(1, dma.moveBytes));
+  const beatValues =
+    Math.min(beatBytes(machine, 'output'), beatBytes(machine, 'feature')) /
+    containerBytes(peArray.activationBits);
+  const beats = maps * tiling.tileRows * ceilDiv(step.outputShape[2], beatValues);
   return (
     peArray.columns + peArray.pipelineDepth + postProcessing.pipelineDepth + dma.descriptorCycles + 2 + beats
   );

@@ -63,12 +63,12 @@ export function planOnChip(
   values: ValueSizes,
   rule: KeepRule = 'cheapest',
 ): TiledStep[] {
-  if (rule === 'condensed' && machine.dma.moveBytes === 0) {
+  if (rule === 'condensed' && !machine.dma.moves) {
     throw new InputError(
-      `machine '${machine.name}' can't condense stored maps when they are read, expected dma.moveBytes above 0`,
+      `machine '${machine.name}' can't condense stored maps when they are read, expected dma.moves: true`,
     );
   }
-  if (machine.dma.moveBytes === 0) return planInDram(steps, machine, values);
+  if (!machine.dma.moves) return planInDram(steps, machine, values);
   return new Planner(steps, outputs, machine, values, rule).plan();
 }
 

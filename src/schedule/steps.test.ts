@@ -171,5 +171,8 @@ describe('planning steps', () => {
 });
 
 function smallWindows(maximumWindow: number) {
-  return { ...edge, postProcessing: { ...edge.postProcessing, spatialPool: { maximumWindow } } };
+  return {
+    ...edge,
+    postProcessing: { ...edge.postProcessing, spatialPool: { maximumWindow, average: true } },
+  };
 }

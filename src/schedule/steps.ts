@@ -278,10 +278,11 @@ class StepPlanner {
       });
       return fused;
     }
-    if (spatialPool === null || ratio > spatialPool.maximumWindow) {
+    const needsAverage = kind !== 'maximum';
+    if (spatialPool === null || ratio > spatialPool.maximumWindow || (needsAverage && !spatialPool.average)) {
       throw new InputError(
         `layer '${layer.name}': machine '${this.machine.name}' can't take the ${kind} of ${ratio} maps across channels, ` +
-          `expected a crossChannelPool unit for it or a spatialPool unit of maximumWindow ${ratio}`,
+          `expected a crossChannelPool unit for it or a spatialPool unit of maximumWindow ${ratio}${needsAverage ? ' with average' : ''}`,
       );
     }
     // In DRAM the rows of a group's maps lie below each other, so the maximum (mean) over a group is a spatial one of
@@ -395,7 +396,13 @@ class StepPlanner {
   private checkPooling(layer: Layer, pooling: PoolingGeometry): void {
     const unit = this.machine.postProcessing.spatialPool;
     const window = Math.max(...pooling.window);
-    if (unit !== null && window <= unit.maximumWindow) return;
+    if (unit !== null && window <= unit.maximumWindow) {
+      if (pooling.kind === 'maximum' || unit.average) return;
+      throw new InputError(
+        `layer '${layer.name}': machine '${this.machine.name}' can't take averages, ` +
+          'expected a spatialPool unit with average: true',
+      );
+    }
     throw new InputError(
       `layer '${layer.name}': machine '${this.machine.name}' can't pool windows of ${pooling.window.join('x')}, ` +
         `expected a spatialPool unit of maximumWindow ${window} or more`,

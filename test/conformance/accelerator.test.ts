@@ -301,7 +301,7 @@ describe('a program that lacks a token', () => {
       crossChannelPool: null,
       spatialPool: null,
     },
-    dma: { burstBytes: 16, outstandingReads: 2, outstandingWrites: 1, descriptorCycles: 4, moveBytes: 4 },
+    dma: { burstBytes: 16, outstandingReads: 2, outstandingWrites: 1, descriptorCycles: 4, moves: true },
     sequencer: { queueDepth: 32, startCycles: 2 },
     dram: { kind: 'ideal', bandwidthMBps: 40, latencyNs: 2000, capacityMiB: 16 },
   };

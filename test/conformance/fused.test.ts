@@ -97,7 +97,6 @@ const sizes = fc.record({
   weight: fc.oneof(between(600, 3000), between(3000, 30_000)),
   parameter: between(400, 4000),
   output: between(300, 3000),
-  moveBytes: fc.constantFrom(1, 4, 16),
   taps: fc.constantFrom(null, 9, 9, 25),
 });
 
@@ -115,12 +114,12 @@ describe('accelerator = integer executor with maps on chip', () => {
           { arbitrary: fc.constantFrom(...storedConventions), weight: 1 },
         ),
         fc.nat(),
-        async (model, design, { taps, moveBytes, ...bytes }, otherDram, stored, seed) => {
+        async (model, design, { taps, ...bytes }, otherDram, stored, seed) => {
           const { machine: drawn, numbers } = design;
           const { buffers, peArray, postProcessing } = drawn;
           const machine: MachineConfig = {
             ...drawn,
-            dma: { ...drawn.dma, moveBytes },
+            dma: { ...drawn.dma, moves: true },
             peArray: { ...peArray, depthwise: taps === null ? null : { taps } },
             buffers: {
               ...buffers,
@@ -131,7 +130,7 @@ describe('accelerator = integer executor with maps on chip', () => {
             },
             postProcessing: {
               ...postProcessing,
-              spatialPool: { maximumWindow: 8 },
+              spatialPool: { maximumWindow: 8, average: true },
               // Two in three: chains condense by two.
               crossChannelPool: seed % 3 === 0 ? null : { maximumRatio: 4, mean: true },
             },

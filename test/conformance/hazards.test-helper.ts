@@ -136,7 +136,7 @@ function inBuffer(command: TransferCommand): Pick<Use, 'from' | 'to' | 'pieces'>
     address: command.bufferAddress,
     segments: command.segments,
     segmentPitch: command.bufferSegmentPitch,
-    runs: command.runs,
+    runs: command.stretchBytes / command.runBytes,
     runPitch: command.bufferRunPitch,
     runBytes: command.runBytes,
   });

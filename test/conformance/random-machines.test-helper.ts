@@ -151,7 +151,7 @@ const randomHardware: fc.Arbitrary<MachineConfig> = fc.noBias(
       outstanding: fc.tuple(fc.oneof(between(1, 4), between(1, 64)), fc.oneof(between(1, 4), between(1, 64))),
       descriptorCycles: fc.nat(10),
       // Of four machines one keeps no map on chip; one in three has a depthwise mode.
-      moveBytes: fc.constantFrom(0, 1, 4, 16),
+      moves: fc.boolean(),
       taps: fc.option(fc.constantFrom(4, 9, 25), { freq: 2 }),
       queueDepth: fc.oneof(fc.constant(4), between(4, 32)),
       startCycles: between(0, 10),
@@ -190,14 +190,14 @@ const randomHardware: fc.Arbitrary<MachineConfig> = fc.noBias(
         pipelineDepth: random.depths[1],
         crossChannelPool:
           random.maximumRatio === null ? null : { maximumRatio: random.maximumRatio, mean: random.mean },
-        spatialPool: { maximumWindow: random.maximumWindow },
+        spatialPool: { maximumWindow: random.maximumWindow, average: true },
       },
       dma: {
         burstBytes: random.burstBytes as MachineConfig['dma']['burstBytes'],
         outstandingReads: random.outstanding[0],
         outstandingWrites: random.outstanding[1],
         descriptorCycles: random.descriptorCycles,
-        moveBytes: random.moveBytes,
+        moves: random.moves,
       },
       sequencer: { queueDepth: random.queueDepth, startCycles: random.startCycles },
       dram: random.dram,

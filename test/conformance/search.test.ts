@@ -61,7 +61,7 @@ describe.each(models)('%s', (model) => {
       { ...edge, buffers: { ...edge.buffers, feature: { ...feature, bytes: feature.bytes / 2 } } },
     ],
     ['columns', { ...edge, peArray: { ...edge.peArray, columns: edge.peArray.columns / 2 } }],
-    ['move path', { ...edge, dma: { ...edge.dma, moveBytes: edge.dma.moveBytes / 2 } }],
+    ['move path: none', { ...edge, dma: { ...edge.dma, moves: false } }],
   ];
   it.each(halves)('is never better with half of the %s and fusion', async (_name, machine) => {
     const [whole, half] = [await run(model, true), await run(model, true, machine)];

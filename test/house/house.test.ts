@@ -15,14 +15,21 @@ const allowed: Record<string, readonly string[]> = {
   quant: ['core', 'graph', 'ops', 'kernels'],
   sim: ['core'],
   hw: ['sim', 'config', 'core', 'kernels'],
-  rtl: ['core', 'hw'],
+  rtl: ['core', 'hw', 'sim', 'kernels'],
   schedule: ['core', 'graph', 'ops', 'hw', 'quant', 'sim', 'kernels'],
   report: ['core', 'graph', 'hw', 'quant', 'schedule', 'sim', 'ops'],
   detect: ['core', 'graph'],
   import: ['config', 'core', 'graph', 'ops', 'hw'],
   export: ['core', 'graph', 'ops', 'quant', 'import'],
 };
-const tops = ['pipeline.ts', 'validation.ts', 'memory-study.ts', 'convention-study.ts', 'index.ts'];
+const tops = [
+  'pipeline.ts',
+  'validation.ts',
+  'memory-study.ts',
+  'convention-study.ts',
+  'layer-cosim.ts',
+  'index.ts',
+];
 const everywhere = [...Object.keys(allowed), ...tops];
 for (const top of tops) allowed[top] = everywhere;
 allowed.cli = everywhere;

@@ -134,15 +134,15 @@ function featureBufferVerilog({ lanes, banks, bits, address, bank, word }: Featu
       // A pending lane is served if its bank's word is its own.
       wire ${range(lanes)} hit;
       reg ${range(lanes)} hit_q;
-      reg ${range(lanes * select)} bank_q;
+      ${banks === 1 ? '' : `reg ${range(lanes * select)} bank_q;`}
       reg ${range(lanes * bits)} early;
       generate
         for (i = 0; i < ${lanes}; i = i + 1) begin : lane
-          wire ${range(select)} own = ${bankOf('i')};
+          ${banks === 1 ? '' : `wire ${range(select)} own = ${bankOf('i')};`}
           wire ${range(bits)} fresh = ${banks === 1 ? 'bank_data' : `bank_data[bank_q[i * ${select} +: ${select}] * ${bits} +: ${bits}]`};
           assign hit[i] = pending[i] & (${banks === 1 ? 'words' : `words[own * ${word} +: ${word}]`} == ${wordOf('i')});
           assign values[i * ${bits} +: ${bits}] = hit_q[i] ? fresh : early[i * ${bits} +: ${bits}];
-          always @(posedge clk) bank_q[i * ${select} +: ${select}] <= own;
+          ${banks === 1 ? '' : `always @(posedge clk) bank_q[i * ${select} +: ${select}] <= own;`}
         end
       endgenerate
       assign done = read & ~|(pending & ~hit);

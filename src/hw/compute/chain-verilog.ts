@@ -8,6 +8,7 @@
 
 import { commandBits, fieldWires } from '../isa/verilog.ts';
 import type { MachineConfig } from '../machine/config.ts';
+import { operandRecordBytes } from '../requantise/parameters.ts';
 import {
   bitsFor,
   clockPort,
@@ -57,6 +58,7 @@ export function chainControlVerilog(machine: MachineConfig, shape: ComputeShape)
       input('preload'),
       input('preload_two'),
       input('stream_start'),
+      input('fetch', undefined, 'records of operands are read'),
       input('offer'),
       input('fold_columns', columnCount),
       input('fold_fill'),
@@ -191,6 +193,10 @@ export function chainControlVerilog(machine: MachineConfig, shape: ComputeShape)
         if (tile_first) begin
           group_record <= ${resized('from_parameter_address[23:2]', 22, record).replace(/^(\w+)\[23:2\]\[(\d+):0\]$/, (_, name, high) => `${name}[${Number(high) + 2}:2]`)};
           record_q <= ${resized('from_parameter_address[23:2]', 22, record).replace(/^(\w+)\[23:2\]\[(\d+):0\]$/, (_, name, high) => `${name}[${Number(high) + 2}:2]`)};
+        end else if (fetch) begin
+          // The filters' records are behind those of the operands.
+          group_record <= record_q + ${literal(record, operandRecordBytes / 4)};
+          record_q <= record_q + ${literal(record, operandRecordBytes / 4)};
         end else if (vector) begin
           if (vector_last_map & vector_last_pixels) group_record <= next_record;
           record_q <= (vector_last_map & ~vector_last_pixels) ? group_record : next_record;

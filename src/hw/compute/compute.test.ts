@@ -36,9 +36,9 @@ const machineOf = (rows: number, columns: number): MachineConfig => ({
     requantise: { form: 'shift', multiplierBits: 16, rounding: 'half-even', lookupTable: null },
     pipelineDepth: 2,
     crossChannelPool: { maximumRatio: 16, mean: true },
-    spatialPool: { maximumWindow: 8 },
+    spatialPool: { maximumWindow: 8, average: true },
   },
-  dma: { burstBytes: 16, outstandingReads: 1, outstandingWrites: 1, descriptorCycles: 0, moveBytes: 4 },
+  dma: { burstBytes: 16, outstandingReads: 1, outstandingWrites: 1, descriptorCycles: 0, moves: true },
   sequencer: { queueDepth: 8, startCycles: 3 },
   dram: { kind: 'ideal', bandwidthMBps: 1, latencyNs: 0, capacityMiB: 1 },
 });
@@ -235,11 +235,12 @@ describe('compute unit', () => {
   });
 
   it('streams the maps of a sum one after the other', () => {
-    // Two maps, three operands each: three reads a map. Vectors are in at 6 and 9, bytes at 13.
+    // Two maps, three operands each: their records are fetched in four cycles, then three reads a map. Vectors are in
+    // at 10 and 13, bytes at 17.
     expect(run(machineOf(4, 2), [post(), tile(1, 4, 2, 2, { stream: 1, operands: 3 })])).toEqual({
-      array: [[1, 10]],
-      postProcessing: [[1, 13]],
-      cycles: { busy: 6, bank: 0, dram: 0, dependency: 1 + 3, postProcessing: 0, fill: 3 },
+      array: [[1, 14]],
+      postProcessing: [[1, 17]],
+      cycles: { busy: 6, bank: 0, dram: 0, dependency: 1 + 3, postProcessing: 0, fill: 3 + 4 },
     });
   });
 

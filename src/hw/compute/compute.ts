@@ -92,7 +92,7 @@ export class ComputeUnit implements CommandConsumer {
   }
 
   get isFull(): boolean {
-    return this.queue.isFull;
+    return this.queue.isFull(this.engine.now);
   }
 
   get isIdle(): boolean {
@@ -128,6 +128,7 @@ export class ComputeUnit implements CommandConsumer {
     const command = this.program[index]!;
     if (command.op === 'postProcess') {
       this.queue.shift();
+      this.queue.release(this.engine.now);
       this.post = command;
       this.wakeSequencer();
       this.isTrying = true;
@@ -147,6 +148,7 @@ export class ComputeUnit implements CommandConsumer {
     if (command.waitStore === 1) fromStore.take();
     this.settleIdle(false);
     this.queue.shift();
+    this.queue.release(this.engine.now);
     this.wakeSequencer();
     this.start(index, command);
   }
@@ -277,6 +279,8 @@ export class ComputeUnit implements CommandConsumer {
     const pixels = tile.outRows * tile.outColumns;
     const begin = this.engine.now;
     let now = Math.max(begin + this.machine.sequencer.startCycles, this.chainFree);
+    // A sum fetches its operands' records first.
+    if (tile.operands > 0) now += tile.operands + 1;
     cycles.fill += now - begin;
     for (let fold = 0; fold < pattern.pixelFolds; fold++) {
       const lanes = Math.min(rows, pixels - fold * rows);

@@ -9,14 +9,16 @@
 import { featureBufferModules } from '../buffers/feature-verilog.ts';
 import { wideBufferModules, wideShape } from '../buffers/wide-verilog.ts';
 import { crossChannelPoolModules } from '../cross-channel-pool/verilog.ts';
-import { commandBits, fieldWires } from '../isa/verilog.ts';
+import { formats } from '../isa/formats.ts';
+import { commandBits, fieldSlice, fieldWires } from '../isa/verilog.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import { accumulatorBytes } from '../pe-array/config.ts';
 import { peArrayModules, peArrayWidths } from '../pe-array/verilog.ts';
-import { usesWideRecords } from '../requantise/parameters.ts';
+import { operandMultiplierBits, usesWideRecords } from '../requantise/parameters.ts';
 import { lookupTableModules, tableWordAddressBits } from '../requantise/table-verilog.ts';
-import { requantiseModules, valueBits } from '../requantise/verilog.ts';
-import { spatialPoolVerilog } from '../spatial-pool/verilog.ts';
+import { requantiseInputBits, requantiseModules, streamedBits, valueBits } from '../requantise/verilog.ts';
+import { averageVerilog, sideBits } from '../spatial-pool/average-verilog.ts';
+import { distanceBits, spatialPoolVerilog } from '../spatial-pool/verilog.ts';
 import {
   bitsFor,
   type CountedModule,
@@ -34,10 +36,14 @@ import { chainControlVerilog } from './chain-verilog.ts';
 import { lanePositionsVerilog } from './lane-verilog.ts';
 import { tileSequencerVerilog } from './sequencer-verilog.ts';
 import { addressBits, type ComputeShape, computeShape } from './shape.ts';
+import { operandBits, streamSumsVerilog } from './stream-verilog.ts';
 import { writeFields, writeSequencerVerilog } from './write-verilog.ts';
 
 /** Cycles from a vector's take to its values in front of cross-channel pooling, without spare stages. */
 const takeToValues = 6;
+
+/** More tiles than the deepest pipeline holds: one takes three cycles at least. */
+const tilesInFlightBits = 5;
 
 /** Every module of the compute side, the top one first. Throws an `InputError` for a machine that the Verilog cannot express. */
 export function computeModules(machine: MachineConfig): readonly CountedModule[] {
@@ -56,6 +62,7 @@ export function computeModules(machine: MachineConfig): readonly CountedModule[]
     ...wideBufferModules(shape.parameters),
     once(sumBufferVerilog(machine, shape)),
     once(featureLanesVerilog(shape)),
+    once(streamSumsVerilog(machine)),
     ...peArrayModules(machine),
     ...requantiseModules(machine),
     ...lookupTableModules(machine),
@@ -65,15 +72,40 @@ export function computeModules(machine: MachineConfig): readonly CountedModule[]
       : [
           once(
             spatialPoolVerilog({
+              kind: 'maximum',
               lanes: shape.rows,
               window: spatialPool.maximumWindow,
               value: shape.value,
               stored: shape.stored,
             }),
           ),
+          ...averageModules(machine, shape),
           ...wideBufferModules(shape.line!),
         ]),
     ...wideBufferModules(shape.output),
+  ];
+}
+
+/** Sums of windows, and the division behind each. */
+function averageModules(machine: MachineConfig, shape: ComputeShape): CountedModule[] {
+  const { requantise, spatialPool } = machine.postProcessing;
+  const { rows, pooledLanes, windowSum } = shape;
+  if (windowSum === undefined) return [];
+  const window = spatialPool!.maximumWindow;
+  return [
+    {
+      ...spatialPoolVerilog({ kind: 'sum', lanes: rows, window, value: windowSum, stored: windowSum }),
+      count: 1,
+    },
+    {
+      ...averageVerilog({
+        bits: machine.peArray.activationBits,
+        sum: windowSum,
+        window,
+        rounding: requantise.rounding,
+      }),
+      count: pooledLanes,
+    },
   ];
 }
 
@@ -162,8 +194,9 @@ function sumBufferVerilog(
   { rows, sumVectors, sumAddress }: ComputeShape,
 ): VerilogModule {
   const width = rows * machine.peArray.accumulatorBits;
-  // A narrow array comes back for a sum in the very cycle in which it is written.
-  const isShort = machine.peArray.columns <= 2;
+  // A narrow array comes back for a sum in the very cycle in which it is written; so does a tile that starts at once
+  // behind one of a single fold with one or two filters.
+  const isShort = machine.peArray.columns <= 2 || machine.sequencer.startCycles <= 2;
   return verilogModule({
     name: 'accumulator_buffer',
     about: [
@@ -236,6 +269,8 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
   const { feature, value, stored, storedWeight, laneCount, columnCount, sumAddress, spareStages } = shape;
   const widths = peArrayWidths(peArray);
   const acc = widths.accumulator;
+  const input = requantiseInputBits(machine);
+  const streamed = streamedBits(machine);
   const word = Math.max(commandBits('compute'), commandBits('postProcess'));
   const post = commandBits('postProcess');
   const tile = commandBits('compute');
@@ -269,7 +304,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
   const body: string[] = [
     ...verilogLines(`
     // The command at the head, and the sequencer.
-    wire head_valid, head_take, queue_full;
+    wire head_valid, head_take, queue_full, resting;
     wire ${range(word)} head;
     assign command_ready = ~queue_full;
     command_queue queue (
@@ -288,7 +323,8 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     wire ${range(rows * feature.address)} addresses;
     wire ${range(addressBits(shape.weights))} weight_address;
     wire [16:0] zero_point;
-    wire chain_free, swap, preload, preload_two, stream_start, offer, offer_free, stream_end;
+    wire chain_free, swap, preload, preload_two, stream_start, offer, offer_free, stream_end, fetch, is_sum, stream_read;
+    wire ${range(operandBits)} operand;
     wire ${range(columnCount)} fold_columns;
     wire ${range(laneCount)} fold_lanes;
     wire fold_fill, fold_last_block, fold_last_pixels, fold_last_group, fold_first;
@@ -298,7 +334,12 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       .command_valid(head_valid),
       .command(head),
       .command_take(head_take),
-      ${connect(['clk', 'rst', 'from_load', 'from_store', 'to_load', 'read', 'wanted', 'addresses', 'read_done', 'weight_address', 'step', 'first', 'accumulate_in', 'unsigned_features', 'zero_point', 'subtract', 'chain_free', 'swap', 'preload', 'preload_two', 'stream_start', 'offer', 'offer_free', 'stream_end', 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post'])}
+<<<<<<< HEAD
+      ${connect(['clk', 'rst', 'resting', 'from_load', 'from_store', 'to_load', 'read', 'wanted', 'addresses', 'read_done', 'weight_address', 'step', 'first', 'accumulate_in', 'unsigned_features', 'zero_point', 'subtract', 'chain_free', 'swap', 'preload', 'preload_two', 'stream_start', 'fetch', 'operand', 'is_sum', 'stream_read', 'offer', 'offer_free', 'stream_end', 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post'])}
+=======
+      .resting(resting),
+      ${connect(['clk', 'rst', 'from_load', 'from_store', 'to_load', 'read', 'wanted', 'addresses', 'read_done', 'weight_address', 'step', 'first', 'accumulate_in', 'unsigned_features', 'zero_point', 'subtract', 'chain_free', 'swap', 'preload', 'preload_two', 'stream_start', 'fetch', 'operand', 'is_sum', 'stream_read', 'offer', 'offer_free', 'stream_end', 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post'])}
+>>>>>>> main
     );
 
     // The chain, and what is taken from it or from the stream.
@@ -310,7 +351,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     wire [15:0] tile_out_rows, tile_out_columns;
     wire ${range(sumAddress)} sum_write_address, sum_read_address;
     chain_control chain (
-      ${connect(['clk', 'rst', 'swap', 'preload', 'preload_two', 'stream_start', 'offer', 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post', 'pool_busy', 'chain_free', 'offer_free', 'stream_end', 'shift', 'from_stream', 'vector', 'vector_first', 'vector_last', 'vector_last_map', 'vector_last_pixels', 'vector_last_group', 'vector_lanes', 'record_address', 'tile_first', 'settings', 'tile_out_rows', 'tile_out_columns', 'signal_store', 'sum_write', 'sum_write_address', 'sum_read_address'])}
+      ${connect(['clk', 'rst', 'swap', 'preload', 'preload_two', 'stream_start', 'fetch', 'offer', 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post', 'pool_busy', 'chain_free', 'offer_free', 'stream_end', 'shift', 'from_stream', 'vector', 'vector_first', 'vector_last', 'vector_last_map', 'vector_last_pixels', 'vector_last_group', 'vector_lanes', 'record_address', 'tile_first', 'settings', 'tile_out_rows', 'tile_out_columns', 'signal_store', 'sum_write', 'sum_write_address', 'sum_read_address'])}
     );
 
     // Operands: a cycle behind the sequencer. The zero point and signedness are the tile's, which ends later.
@@ -328,21 +369,25 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       .write_data(feature_write_data)
     );
     reg ${range(rows)} wanted_1;
-    reg step_1, first_1, swap_1, offer_1, preload_1;
+    reg step_1, first_1, swap_1, stream_read_1, offer_1, preload_1;
+    reg ${range(operandBits)} operand_1;
     always @(posedge clk) begin
       wanted_1 <= wanted;
       step_1 <= step & ~rst;
       first_1 <= first;
       swap_1 <= swap & ~rst;
-      offer_1 <= offer & ~rst;
+      stream_read_1 <= stream_read & ~rst;
+      offer_1 <= offer;
+      operand_1 <= operand;
       preload_1 <= accumulate_in;
     end
     wire ${range(rows * value)} features;
+    wire [16:0] operand_zero_point;
     feature_lanes operands (
       .values(feature_values),
       .wanted(wanted_1),
       .unsigned_features(unsigned_features),
-      .zero_point(zero_point),
+      .zero_point(is_sum ? operand_zero_point : zero_point),
       .subtract(subtract),
       .features(features)
     );
@@ -393,28 +438,43 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       .write_data(chain_out)
     );
 
-    // A streamed vector waits here until it is taken.
-    reg ${range(rows * value)} streamed_1, streamed_2;
-    wire ${range(rows * value)} streamed = offer_1 ? features : streamed_1;
-    always @(posedge clk) begin
-      streamed_1 <= streamed;
-      streamed_2 <= streamed_1;
-    end
+    // What streams past the array. The record of an operand is there three cycles behind its \`fetch\`.
+    wire ${range(32 * shape.recordWords)} record;
+    `),
+    ...delayed('fetch', 2),
+    `reg ${range(operandBits)} operand_2;`,
+    'always @(posedge clk) operand_2 <= operand_1;',
+    ...verilogLines(`
+    wire ${range(rows * streamed)} streamed;
+    stream_sums sums_past (
+      .clk(clk),
+      .write(fetch_2),
+      .write_operand(operand_2),
+      .write_zero_point(record[16:0]),
+      .write_multiplier(record[32 +: ${operandMultiplierBits}]),
+      .is_sum(is_sum),
+      .operand(operand_1),
+      .read(stream_read_1),
+      .last(offer_1),
+      .features(features),
+      .zero_point(operand_zero_point),
+      .sums(streamed)
+    );
     `),
     ...delayed('from_stream', 2),
     ...verilogLines(`
-    wire ${range(rows * acc)} sums;
+    wire ${range(rows * input)} sums;
     generate
       for (i = 0; i < ${rows}; i = i + 1) begin : source
-        wire ${range(value)} past = ${lane('streamed_2', value)};
-        assign ${lane('sums', acc)} = from_stream_2 ? ${signExtend('past', value, acc)} : ${lane('chain_out', acc)};
+        wire ${range(streamed)} past = ${lane('streamed', streamed)};
+        wire ${range(acc)} sum = ${lane('chain_out', acc)};
+        assign ${lane('sums', input)} = from_stream_2 ? ${signExtend('past', streamed, input)} : ${signExtend('sum', acc, input)};
       end
     endgenerate
 
     // The vector's parameter record, and its tile's settings.
     reg ${range(addressBits(parameters))} record_address_1;
     always @(posedge clk) record_address_1 <= record_address;
-    wire ${range(32 * shape.recordWords)} record;
     parameter_buffer parameter_memory (
       .clk(clk),
       .read_address(record_address_1),
@@ -428,11 +488,17 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     ...fieldWires(
       'postProcess',
       'settings',
-      ['requantise', 'low', 'high', 'zeroPoint', 'lookup', 'unsigned'],
+      [
+        'requantise',
+        'low',
+        'high',
+        'zeroPoint',
+        ...(lookupTable === null ? [] : (['lookup', 'unsigned'] as const)),
+      ],
       'set_',
     ),
     ...delayed('set_requantise', 2),
-    ...delayed('set_low', 5, 17),
+    ...delayed('set_low', lookupTable === null ? 2 : 5, 17),
     ...delayed('set_high', 2, 17),
     ...delayed('set_zero_point', 2, 17),
     ...(lookupTable === null ? [] : [...delayed('set_lookup', 5), ...delayed('set_unsigned', 5)]),
@@ -441,6 +507,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     requantise scale (
       .clk(clk),
       .values(sums),
+      ${input > acc ? '.streamed(from_stream_2),' : ''}
       .bias(${bias}),
       .positive_multiplier(record[${record.positive + multiplierBits - 1}:${record.positive}]),
       .negative_multiplier(record[${record.negative + multiplierBits - 1}:${record.negative}]),
@@ -495,7 +562,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
         ]
       : verilogLines(`
     wire reduced_valid;
-    cross_channel_pool maxima (
+    cross_channel_pool across_channels (
       .clk(clk),
       .valid(taken_${stages}),
       .first(vector_first_${stages}),
@@ -547,7 +614,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     `wire ${range(shape.writeLanes)} write_mask;`,
     `wire ${range(shape.writeLanes * value)} write_values;`,
     ...(hasPool
-      ? poolLines(shape, stages)
+      ? poolLines(machine, shape, stages)
       : ['assign write_mask = plain_mask;', 'assign write_values = present;']),
     `wire ${range(shape.writeLanes * stored)} write_stored;`,
     'generate',
@@ -570,6 +637,14 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     always @(posedge clk) done_1 <= at_done & ~rst;
     assign to_store = done_1;
 
+    // Tiles that have been accepted and will give the store queue a token.
+    reg ${range(tilesInFlightBits)} in_flight;
+    wire begins = head_take & (head[3:0] == 4'd${formats.compute.opcode}) & head${fieldSlice('compute', 'signalStore')} & ~head${fieldSlice('compute', 'accumulateOut')};
+    always @(posedge clk)
+      if (rst) in_flight <= ${literal(tilesInFlightBits, 0)};
+      else in_flight <= in_flight + {${tilesInFlightBits - 1}'d0, begins} - {${tilesInFlightBits - 1}'d0, done_1};
+    assign idle = ~head_valid & resting & (in_flight == ${literal(tilesInFlightBits, 0)});
+
     wire unused = &{settings, record, settled, weight_values};
     `),
   ];
@@ -587,6 +662,12 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       port('input', 'command_valid'),
       port('input', 'command', word, 'postProcess or compute, as the instruction set encodes them'),
       port('output', 'command_ready'),
+      port(
+        'output',
+        'idle',
+        undefined,
+        'no command is left, and every tile that signals the store queue is complete',
+      ),
       port('input', 'from_load', undefined, 'token: operands are in'),
       port('input', 'from_store', undefined, 'token: an output slot is free'),
       port('output', 'to_load', undefined, 'token: operands are no longer read'),
@@ -615,40 +696,49 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
 }
 
 /** The pooling unit, its line buffer, and the choice between pooled and plain values. */
-function poolLines(shape: ComputeShape, stages: number): string[] {
-  const { rows, value, stored, pooledLanes } = shape;
+function poolLines(machine: MachineConfig, shape: ComputeShape, stages: number): string[] {
+  const { rows, value, stored, pooledLanes, windowSum } = shape;
   const line = shape.line!;
   const spare = (pooledLanes - rows) * value;
-  return verilogLines(`
+  const averages = windowSum !== undefined;
+  const connected = (names: readonly string[]): string =>
+    names.map((name) => `.${name}(at_${name}),`).join('\n    ');
+  const places = [
+    'skip',
+    'count',
+    'window',
+    'stride',
+    'distance',
+    'windows',
+    'left_edge',
+    'right_edge',
+    'first_row',
+    'last_row',
+  ];
+  return [
+    ...verilogLines(`
   // The line buffer is read a cycle ahead.
   wire ${range(addressBits(line))} line_read;
   assign line_read = target_${stages - 1}[${addressBits(line) - 1}:0];
-  wire ${range(pooledLanes * stored)} line_values, line_stored;
-  wire ${range(pooledLanes * value)} pooled_values;
+  wire ${range(line.lanes * stored)} line_values, line_stored;
+  wire ${range(line.lanes)} line_stays;
+  wire ${range(pooledLanes * value)} maxima, pooled_values;
   wire ${range(pooledLanes)} stays, leaves;
   spatial_pool pooling (
     .valid(at_write & at_pooled),
     .values(present),
-    .skip(at_skip),
-    .count(at_count),
-    .window(at_window),
-    .stride(at_stride),
-    .distance(at_distance),
-    .windows(at_windows),
-    .left_edge(at_left_edge),
-    .right_edge(at_right_edge),
-    .first_row(at_first_row),
-    .last_row(at_last_row),
+    ${connected(places)}
     .unsigned_values(at_unsigned_values),
-    .line(line_values),
-    .out(pooled_values),
+    .line(line_values${range(pooledLanes * stored)}),
+    .out(maxima),
     .stays(stays),
     .leaves(leaves)
   );
+  wire ${range(pooledLanes * stored)} maxima_stored;
   generate
     for (i = 0; i < ${pooledLanes}; i = i + 1) begin : open
-      wire ${range(value)} one = pooled_values[i * ${value} +: ${value}];
-      assign line_stored[i * ${stored} +: ${stored}] = ${value >= stored ? `one${range(stored)}` : signExtend('one', value, stored)};
+      wire ${range(value)} one = maxima[i * ${value} +: ${value}];
+      assign maxima_stored[i * ${stored} +: ${stored}] = ${value >= stored ? `one${range(stored)}` : signExtend('one', value, stored)};
       ${value > stored ? `wire unused = one[${value - 1}];` : ''}
     end
   endgenerate
@@ -656,11 +746,88 @@ function poolLines(shape: ComputeShape, stages: number): string[] {
     .clk(clk),
     .read_address(line_read),
     .read_data(line_values),
-    .write(stays),
+    .write(line_stays),
     .write_address(at_line_address),
     .write_data(line_stored)
   );
   assign write_mask = at_pooled ? leaves : ${spare === 0 ? 'plain_mask' : `{${pooledLanes - rows}'d0, plain_mask}`};
   assign write_values = at_pooled ? pooled_values : ${spare === 0 ? 'present' : `{${spare}'d0, present}`};
+  `),
+    ...(averages
+      ? averageLines(machine, shape, connected(places))
+      : [
+          'assign pooled_values = maxima;',
+          'assign line_stays = stays;',
+          'assign line_stored = maxima_stored;',
+        ]),
+  ];
+}
+
+/** Sums beside the maxima; a sum takes two values of the line buffer. */
+function averageLines(machine: MachineConfig, shape: ComputeShape, connected: string): string[] {
+  const { rows, value, stored, pooledLanes, windowSum } = shape;
+  const bits = value - 1;
+  const sum = windowSum!;
+  const tap = bitsFor(machine.postProcessing.spatialPool!.maximumWindow ** 2);
+  const places = bitsFor(256 * (pooledLanes + 1));
+  const P = (name: string, width: number): string => `{${places - width}'d0, ${name}}`;
+  const { laneCount } = shape;
+  return verilogLines(`
+
+  // Averages: values are counted from the lowest one.
+  wire ${range(rows * sum)} counted;
+  wire ${range(pooledLanes * sum)} window_sums;
+  wire ${range(pooledLanes * value)} averages;
+  wire ${range(pooledLanes)} sums_stay, sums_leave;
+  generate
+    for (i = 0; i < ${rows}; i = i + 1) begin : count_from_lowest
+      wire ${range(bits)} one = present[i * ${value} +: ${bits}] ^ {~at_unsigned_values, ${bits - 1}'d0};
+      assign counted[i * ${sum} +: ${sum}] = {${sum - bits}'d0, one};
+    end
+  endgenerate
+  spatial_sum summing (
+    .valid(at_write & at_pooled),
+    .values(counted),
+    ${connected}
+    .line(line_values),
+    .out(window_sums),
+    .stays(sums_stay),
+    .leaves(sums_leave)
+  );
+  // Columns of a window inside the map: all less those left of it and right of it.
+  wire ${range(places)} place_0 = ${P('at_distance', distanceBits)};
+  wire ${range(places)} from_edge = ${P('at_column', sideBits)};
+  wire ${range(places)} window_columns = ${P('at_window', sideBits)};
+  wire ${range(places)} segment_lanes = ${P('at_count', laneCount)};
+  ${Array.from({ length: pooledLanes - 1 }, (_, m) => `wire ${range(places)} place_${m + 1} = place_${m} + ${P('at_stride', 8)};`).join('\n  ')}
+  wire ${range(pooledLanes * places)} window_places = {${Array.from({ length: pooledLanes }, (_, m) => `place_${pooledLanes - 1 - m}`).join(', ')}};
+  generate
+    for (i = 0; i < ${pooledLanes}; i = i + 1) begin : divide
+      wire ${range(places)} last = window_places[i * ${places} +: ${places}];
+      wire ${range(places)} behind = last + from_edge + ${literal(places, 1)};
+      wire ${range(places)} cut_left = (behind < window_columns) ? window_columns - behind : ${literal(places, 0)};
+      wire ${range(places)} cut_right = (last >= segment_lanes) ? last + ${literal(places, 1)} - segment_lanes : ${literal(places, 0)};
+      wire ${range(places)} columns = window_columns - cut_left - cut_right;
+      window_average division (
+        .total(window_sums[i * ${sum} +: ${sum}]),
+        .rows(at_row_taps),
+        .columns(columns${range(sideBits)}),
+        .all(at_window_taps${range(tap)}),
+        .count_padding(at_count_padding),
+        .padding(at_padding),
+        .unsigned_values(at_unsigned_values),
+        .average(averages[i * ${value} +: ${value}])
+      );
+      assign line_stored[2 * i * ${stored} +: ${2 * stored}] = at_averaging
+        ? window_sums[i * ${sum} +: ${sum}]
+        : ${pooledLanes === 1 ? `{${stored}'d0, maxima_stored}` : `maxima_pairs[2 * i * ${stored} +: ${2 * stored}]`};
+      assign line_stays[2 * i +: 2] = at_averaging ? {2{sums_stay[i]}} : ${pooledLanes === 1 ? "{1'b0, stays}" : 'stay_pairs[2 * i +: 2]'};
+      wire unused = |columns[${places - 1}:${sideBits}];
+    end
+  endgenerate
+  ${pooledLanes === 1 ? '' : `wire ${range(2 * pooledLanes * stored)} maxima_pairs = {${pooledLanes * stored}'d0, maxima_stored};`}
+  ${pooledLanes === 1 ? '' : `wire ${range(2 * pooledLanes)} stay_pairs = {${pooledLanes}'d0, stays};`}
+  assign pooled_values = at_averaging ? averages : maxima;
+  wire unused_sums = |{sums_leave, at_window_taps};
   `);
 }

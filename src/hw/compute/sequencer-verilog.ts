@@ -20,6 +20,7 @@ import {
 } from '../verilog.ts';
 import { positionBits } from './lane-verilog.ts';
 import { addressBits, type ComputeShape } from './shape.ts';
+import { operandBits } from './stream-verilog.ts';
 
 /** Bits of the token counters: no queue lets more commands than this pass. */
 const tokenBits = 12;
@@ -64,7 +65,7 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
     about: [
       'Tile sequencer: one tile after the other, fold by fold, step by step. Order of a tile: groups, pixel',
       `folds of ${lanes} lanes, blocks of ${columns} filters; of a fold: channels, kernel rows, kernel columns.`,
-      'A stream: pixel folds, maps.',
+      'A stream: pixel folds, maps; of a sum: operands. The records of its operands are fetched first.',
       '',
       'A cycle with `read` asks the feature buffer for one step; `read_done` ends it. `swap` hands a finished',
       'fold to the chain, in the same cycle as the first step of the next fold if that can be.',
@@ -75,6 +76,7 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       input('command_valid'),
       input('command', commandWord, "the queue's head"),
       out('command_take'),
+      out('resting', undefined, 'no tile is in progress'),
       input('from_load', undefined, 'a token arrives'),
       input('from_store'),
       out('to_load', undefined, 'a token is given'),
@@ -94,7 +96,11 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       out('preload', undefined, 'start values of the first fold come in from this cycle on'),
       out('preload_two', undefined, 'and behind them those of the second'),
       out('stream_start'),
-      out('offer', undefined, 'a streamed vector is complete with this cycle'),
+      out('fetch', undefined, 'records of operands are read from this cycle on, one a cycle'),
+      out('operand', operandBits, 'of a sum: the one that is read, or whose record is'),
+      out('is_sum'),
+      out('stream_read', undefined, 'a streamed vector was read'),
+      out('offer', undefined, 'and is complete with this cycle'),
       input('offer_free'),
       input('stream_end', undefined, 'the last vector of a stream was taken'),
       out('fold_columns', columnCount, 'of the fold handed over: its filters'),
@@ -128,6 +134,8 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
           'accumulateIn',
           'unsigned',
           'zeroPoint',
+          'operands',
+          'operandPitch',
           'repeatRows',
           'repeatColumns',
           'featureAddress',
@@ -164,7 +172,7 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       wire has_store = from_store | (store_tokens != ${literal(tokenBits, 0)});
 
       // One of these is set while a tile is in progress.
-      reg starting, preloading, running;
+      reg starting, preloading, fetching, running;
       reg all_issued;
 
       // The finished fold that waits for the chain.
@@ -173,7 +181,8 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       wire tile_end = (swap & pending_tile_end) | stream_end;
       assign to_load = tile_end & tile_signal_load;
 
-      wire idle = ~(starting | preloading | running) | tile_end;
+      assign resting = ~(starting | preloading | fetching | running);
+      wire idle = resting | tile_end;
       wire accept = idle & is_compute & (~waits_load | has_load) & (~waits_store | has_store);
       assign command_take = accept | (idle & is_post);
       wire takes_load = accept & waits_load;
@@ -200,14 +209,23 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       assign preload = go & tile_accumulate_in & ~tile_stream;
       reg ${range(columnCount)} preload_left;
       wire preloaded = preloading & (preload_left == ${literal(columnCount, 0)});
-      wire begins = (go & ~preload) | preloaded;
+      // A sum fetches its operands' records behind the last vector of the tile before, one a cycle.
+      assign is_sum = tile_operands != ${literal(operandBits, 0)};
+      reg ${range(operandBits)} operand_q, fetch_left;
+      wire fetch_start = stream_start & is_sum;
+      wire fetched = fetching & (fetch_left == ${literal(operandBits, 0)});
+      assign fetch = fetching & ~fetched;
+      wire last_operand = ~is_sum | (operand_q + ${literal(operandBits, 1)} == tile_operands);
+      assign operand = operand_q;
+      wire begins = (go & ~preload & ~fetch_start) | preloaded | fetched;
       wire on = (running | begins) & ~all_issued;
       wire may_step = on & ~tile_stream & (~pending | swap);
       wire may_stream = on & tile_stream & offer_free;
       assign read = may_step | may_stream;
       wire fire = read & read_done;
       assign step = fire & ~tile_stream;
-      assign offer = fire & tile_stream;
+      assign stream_read = fire & tile_stream;
+      assign offer = stream_read & last_operand;
 
       wire steps_end;
       wire maps_end;
@@ -220,14 +238,21 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
         setup <= accept & ~rst;
         if (accept) start_left <= ${literal(start, startCycles - 1)};
         else if (starting & ~ready) start_left <= start_left - ${literal(start, 1)};
+        if (fetch_start) fetch_left <= tile_operands;
+        else if (fetching & ~fetched) fetch_left <= fetch_left - ${literal(operandBits, 1)};
+        if (setup | offer | (fetch & (fetch_left == ${literal(operandBits, 1)}))) operand_q <= ${literal(operandBits, 0)};
+        else if (fetch | stream_read) operand_q <= operand_q + ${literal(operandBits, 1)};
         if (preload) preload_left <= ${literal(columnCount, columns - 1)};
         else if (preloading & ~preloaded) preload_left <= preload_left - ${literal(columnCount, 1)};
         if (rst) begin
           starting <= 1'b0;
           preloading <= 1'b0;
+          fetching <= 1'b0;
           running <= 1'b0;
           pending <= 1'b0;
         end else begin
+          if (fetch_start) fetching <= 1'b1;
+          else if (fetched) fetching <= 1'b0;
           if (accept) starting <= 1'b1;
           else if (go) starting <= 1'b0;
           if (preload) preloading <= 1'b1;
@@ -248,6 +273,7 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       wire ${range(laneCount)} lane_count;
       wire at_end, next_at_end;
       wire ${range(address)} row_pitch = ${inValues('tile_row_pitch', 20, address, shift)};
+      wire ${range(address)} operand_pitch = ${inValues('tile_operand_pitch', 24, address, shift)};
       wire ${range(address)} plane_pitch = ${inValues('tile_plane_pitch', 24, address, shift)};
       wire ${range(P)} first_row = -{tile_pad_top[16], tile_pad_top};
       wire ${range(P)} first_column = -{tile_pad_left[16], tile_pad_left};
@@ -328,6 +354,8 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
         end else if (offer) begin
           plane_base <= maps_end ? group_base : next_plane;
           tap_base <= maps_end ? group_base : next_plane;
+        end else if (stream_read) begin
+          tap_base <= tap_base + operand_pitch;
         end else if (step) begin
           if (~tap_columns_end) tap_base <= tap_base + ${resized('tile_dilation_columns', 8, address)};
           else if (~tap_rows_end) begin
@@ -350,10 +378,11 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       genvar i;
       generate
         for (i = 0; i < ${lanes}; i = i + 1) begin : lane
-          wire ${range(P + 1)} row = {lane_rows[(i + 1) * ${P} - 1], lane_rows[i * ${P} +: ${P}]} + {${P - 15}'d0, tap_row};
-          wire ${range(P + 1)} column = {lane_columns[(i + 1) * ${P} - 1], lane_columns[i * ${P} +: ${P}]} + {${P - 15}'d0, tap_column};
-          wire row_inside = ~row[${P}] & (row[${P - 1}:0] < {${P - 16}'d0, tile_rows});
-          wire column_inside = ~column[${P}] & (column[${P - 1}:0] < {${P - 16}'d0, tile_columns});
+          // A negative place is a large one.
+          wire ${range(P)} row = lane_rows[i * ${P} +: ${P}] + {${P - 16}'d0, tap_row};
+          wire ${range(P)} column = lane_columns[i * ${P} +: ${P}] + {${P - 16}'d0, tap_column};
+          wire row_inside = row < {${P - 16}'d0, tile_rows};
+          wire column_inside = column < {${P - 16}'d0, tile_columns};
           assign wanted[i] = lane_valid[i] & row_inside & column_inside;
           assign addresses[i * ${address} +: ${address}] = lane_addresses[i * ${address} +: ${address}] + tap_base;
         end
@@ -423,7 +452,7 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       assign fold_first = pending_first;
       assign fold_lanes = tile_stream ? lane_count : pending_lanes;
 
-      wire unused = &{first_row_product, row_stride_product, row_dilation_product, tile_row_pitch, tile_plane_pitch,
+      wire unused = &{first_row_product, row_stride_product, row_dilation_product, tile_row_pitch, tile_plane_pitch, tile_operand_pitch,
         tile_feature_address, tile_weight_address, command};
       `),
     ],

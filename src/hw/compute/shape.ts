@@ -39,6 +39,8 @@ export interface ComputeShape {
   readonly laneCount: number;
   /** Pooled columns that one vector can touch. */
   readonly pooledLanes: number;
+  /** Bits of a window's sum: as much as two values take. Absent in a machine that takes no averages. */
+  readonly windowSum: number | undefined;
   /** Values that may be written at once. */
   readonly writeLanes: number;
   /** Register stages that the configured depths have more than the Verilog needs. */
@@ -84,6 +86,14 @@ export function computeShape(machine: MachineConfig): ComputeShape {
   const window = postProcessing.spatialPool?.maximumWindow ?? 1;
   const pooledLanes = rows + window - 1;
   const writeLanes = postProcessing.spatialPool === null ? rows : pooledLanes;
+  const averages = postProcessing.spatialPool?.average === true;
+  const windowSum = averages ? 2 * stored : undefined;
+  if (windowSum !== undefined && (2 ** peArray.activationBits - 1) * window ** 2 >= 2 ** windowSum) {
+    throw new InputError(
+      `postProcessing.spatialPool.maximumWindow is ${window}; the line buffer keeps a sum in two values, ` +
+        `expected at most ${Math.floor(Math.sqrt((2 ** windowSum - 1) / (2 ** peArray.activationBits - 1)))}, or average: false`,
+    );
+  }
   const sumVectors = Math.max(
     1,
     Math.floor(buffers.accumulator.bytes / (rows * accumulatorBytes(peArray.accumulatorBits))),
@@ -124,10 +134,10 @@ export function computeShape(machine: MachineConfig): ComputeShape {
         ? undefined
         : {
             name: 'line_buffer',
-            holds: 'maxima of open windows',
+            holds: averages ? 'maxima, or sums in two values, of open windows' : 'maxima of open windows',
             bits: stored,
             values: Math.max(1, Math.floor((8 * buffers.pool.bytes) / stored)),
-            lanes: pooledLanes,
+            lanes: (averages ? 2 : 1) * pooledLanes,
             use: 'both',
           },
     recordWords: parameterRecordBytes(machine) / 4,
@@ -136,6 +146,7 @@ export function computeShape(machine: MachineConfig): ComputeShape {
     columnCount: bitsFor(columns),
     laneCount: bitsFor(rows),
     pooledLanes,
+    windowSum,
     writeLanes,
     spareStages: peArray.pipelineDepth - arrayDepth + postProcessing.pipelineDepth - postDepth,
   };

@@ -8,6 +8,7 @@
 
 import { commandBits, fieldWires } from '../isa/verilog.ts';
 import type { MachineConfig } from '../machine/config.ts';
+import { sideBits } from '../spatial-pool/average-verilog.ts';
 import { distanceBits } from '../spatial-pool/verilog.ts';
 import {
   bitsFor,
@@ -55,7 +56,28 @@ export function writeFields(shape: ComputeShape): readonly WriteField[] {
     { name: 'right_edge', meaning: 'of the map' },
     { name: 'first_row', meaning: 'of the windows' },
     { name: 'last_row', meaning: 'of the windows' },
+    ...(shape.windowSum === undefined ? [] : averageFields(shape)),
     { name: 'line_address', width: addressBits(line), meaning: 'of the first window, in values' },
+  ];
+}
+
+/** What averages need besides. */
+function averageFields({ value }: ComputeShape): readonly WriteField[] {
+  return [
+    { name: 'averaging', meaning: 'sums, not maxima' },
+    { name: 'window_taps', width: 2 * sideBits, meaning: 'of a whole window' },
+    {
+      name: 'row_taps',
+      width: sideBits,
+      meaning: 'rows of the window that are inside the map, up to this one',
+    },
+    {
+      name: 'column',
+      width: sideBits,
+      meaning: "of the segment's first lane in the map, if it is near the edge",
+    },
+    { name: 'count_padding', meaning: 'taps outside of the map count' },
+    { name: 'padding', width: value - 1, meaning: 'as so much' },
   ];
 }
 
@@ -175,6 +197,9 @@ function poolBody(machine: MachineConfig, shape: ComputeShape): string[] {
   // Distances, their sums with strides, and the lanes' number.
   const wide = bitsFor(256 * (Math.max(lanes, window) + 2));
   const W = (name: string, bits: number): string => resized(name, bits, wide);
+  const averages = shape.windowSum !== undefined;
+  // A row of the map, signed.
+  const topBits = 18;
   const walk: readonly WalkField[] = [
     { name: 'row', bits: 16, start: "16'd0", next: "row_end ? cur_row + 16'd1 : cur_row" },
     { name: 'column', bits: 16, start: "16'd0", next: "row_end ? 16'd0 : column_behind" },
@@ -215,6 +240,16 @@ function poolBody(machine: MachineConfig, shape: ComputeShape): string[] {
       start: literal(line, 0),
       next: `closes ? (last_slot ? ${literal(line, 0)} : cur_open_line + ${resized('set_out_columns', 16, line)}) : cur_open_line`,
     },
+    ...(averages
+      ? [
+          {
+            name: 'open_top',
+            bits: topBits,
+            start: `-{${topBits - 6}'d0, set_pad_top}`,
+            next: `closes ? cur_open_top + {${topBits - 8}'d0, now_stride_rows} : cur_open_top`,
+          },
+        ]
+      : []),
     { name: 'first_column', bits: 16, start: "16'd0", next: "row_end ? 16'd0 : cur_first_column + ended" },
     {
       name: 'distance',
@@ -276,9 +311,34 @@ function poolBody(machine: MachineConfig, shape: ComputeShape): string[] {
         'outRows',
         'outColumns',
         'outputAddress',
+        ...(averages ? (['zeroPoint', 'countPadding'] as const) : []),
       ],
       'new_',
     ),
+    ...(averages
+      ? verilogLines(`
+    reg kept_averaging, kept_count_padding;
+    reg ${range(shape.value - 1)} kept_zero_point;
+    assign averaging = busy_q ? kept_averaging : (new_pool_kind == 2'd2);
+    assign count_padding = busy_q ? kept_count_padding : new_count_padding;
+    wire ${range(shape.value - 1)} zero_point = busy_q ? kept_zero_point : new_zero_point${range(shape.value - 1)};
+    assign padding = zero_point ^ {~set_unsigned, ${shape.value - 2}'d0};
+    always @(posedge clk) begin
+      kept_averaging <= averaging;
+      kept_count_padding <= count_padding;
+      kept_zero_point <= zero_point;
+    end
+    assign window_taps = {6'd0, now_window_rows} * {6'd0, now_window_columns};
+    reg ${range(topBits)} walk_top;
+    wire ${range(topBits)} top = further ? walk_top : cur_open_top;
+    // A window that begins above the map has the rows from 0 on.
+    wire [15:0] rows_so_far = cur_row + 16'd1 - (top[${topBits - 1}] ? 16'd0 : top[15:0]);
+    assign row_taps = rows_so_far[5:0];
+    assign column = (cur_column > 16'd63) ? 6'd63 : cur_column[5:0];
+    always @(posedge clk) walk_top <= top + {${topBits - 8}'d0, now_stride_rows};
+    wire unused_average = &{new_zero_point, rows_so_far, top};
+    `)
+      : []),
     ...verilogLines(`
     // The chain may hand the next tile over while a vector is still being merged: its settings are kept.
     reg busy_q;
@@ -433,7 +493,8 @@ function poolBody(machine: MachineConfig, shape: ComputeShape): string[] {
     assign right_edge = row_end;
     assign first_row = (cur_row == 16'd0) | ((this_row == cur_newest) & (cur_newest_left == stride_rows_1));
     assign last_row = ((pooled_row == 6'd0) & (cur_open_left == 8'd0)) | (cur_row + 16'd1 == map_rows);
-    assign line_address = now_line + row_line + ${resized('cur_first_column', 16, line)};
+    wire ${range(line)} line_window = now_line + row_line + ${resized('cur_first_column', 16, line)};
+    assign line_address = ${averages ? `averaging ? {line_window${range(line - 1)}, 1'b0} : line_window` : 'line_window'};
 
     wire unused = &{settings, plane, line_plane, set_output_address, first_newest_wide, distance_behind};
     `),

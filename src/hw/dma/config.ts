@@ -13,13 +13,11 @@ export const dmaSchema = z
       .min(0)
       .max(1024)
       .describe('Cycles from accepting a transfer to its first transaction'),
-    moveBytes: z
-      .int()
-      .min(0)
-      .max(256)
-      .default(0)
+    moves: z
+      .boolean()
+      .default(false)
       .describe(
-        'Bytes a cycle that the write engine moves from the output buffer into the feature buffer; 0: there is no such path, and no map stays on chip',
+        'Whether the write engine can also move finished maps from the output buffer into the feature buffer, so that they stay on chip',
       ),
   })
   .describe('Read and write DMA engines; each issues at most one transaction a cycle');

@@ -3,11 +3,13 @@
  *
  * Cycle rule: a command whose token is there is accepted when the engine has issued everything of the one before;
  * its first transaction follows `descriptorCycles` later, then one a cycle while fewer than the outstanding limit
- * are under way. A transaction never crosses a burst boundary nor the end of a contiguous stretch. A command is
- * complete when its last transaction is answered and all commands before it are complete.
+ * are under way. A transaction never crosses a burst boundary nor the end of a contiguous stretch. Between transaction
+ * and buffer bytes move in beats, one a cycle: a beat lies in one run and one word of the buffer. A write is issued
+ * with its last beat; a read is answered with its last beat. Answers are taken in the order of the transactions, one at a
+ * time. A command is complete when its last transaction is answered; its place in the queue is free then.
  *
- * The write engine also moves finished maps from the output buffer into the feature buffer, in order with its stores:
- * `moveBytes` a cycle of one piece at a time.
+ * The write engine may also move finished maps from the output buffer into the feature buffer, in order with its stores: a
+ * beat a cycle, which lies in one piece and one word of either buffer. A move is one thing under way, like a transaction.
  *
  * Bytes move when they really would: read data enters the buffer as each transaction is answered, write data
  * leaves it as each is issued. A schedule that forgets a token therefore computes wrong results.
@@ -15,7 +17,7 @@
 import type { Engine } from '../../sim/engine.ts';
 import type { Observer } from '../../sim/trace.ts';
 import type { Dram } from '../dram/port.ts';
-import type { Command, CommandOf, TransferCommand } from '../isa/formats.ts';
+import { bufferNames, type Command, type CommandOf, type TransferCommand } from '../isa/formats.ts';
 import { CommandQueue, type Tokens } from '../sequencer/queue.ts';
 import type { CommandConsumer } from '../sequencer/sequencer.ts';
 import { type DmaConfig, moveLatency } from './config.ts';
@@ -28,8 +30,8 @@ export interface TransferSink {
   countMove(command: MoveCommand, beats: number): void;
   /** All bytes of a move enter the feature buffer; absent in timing mode. */
   moveOnChip?: ((command: MoveCommand) => void) | undefined;
-  /** `bytes` of `command` moved, `pieces` separate places in the buffer touched. */
-  count(command: TransferCommand, bytes: number, pieces: number): void;
+  /** `bytes` of `command` moved in `beats` accesses of the buffer. */
+  count(command: TransferCommand, bytes: number, beats: number): void;
   /** Move contiguous bytes between DRAM and the command's buffer; absent in timing mode. */
   move?:
     | ((command: TransferCommand, dramAddress: number, bufferAddress: number, bytes: number) => void)
@@ -39,29 +41,40 @@ export interface TransferSink {
 export class DmaEngine implements CommandConsumer {
   private readonly queue: CommandQueue;
   private readonly port: number;
+  private readonly isWrite: boolean;
+  private readonly limit: number;
   private readonly acceptHandler: number;
   private readonly issueHandler: number;
+  private readonly takeHandler: number;
   private readonly movedHandler: number;
 
   /** Index of the command being issued; -1 = none. */
   private active = -1;
   private isAccepting = false;
+  /** The next transaction: where it begins, its bytes, and the beats they are moved in. */
   private segment = 0;
   private offset = 0;
+  private bytes = 0;
+  private beats = 0;
   private isIssuePending = false;
+  /** While the beats of a move are read. */
+  private isMoving = false;
 
-  /** Unanswered transactions of each command, and whether all were issued. */
-  private readonly unanswered: Int32Array;
-  private readonly isFullyIssued: Uint8Array;
   private readonly acceptedAt: Float64Array;
-  /** Commands accepted and not complete, oldest first. */
-  private readonly incomplete: number[] = [];
-  // In flight, by tag.
-  private readonly freeTags: number[] = [];
+  // Transactions under way, a ring in the order of issue; a place in it is the transaction's tag.
+  private oldest = 0;
+  private underWay = 0;
   private readonly tagCommand: Int32Array;
   private readonly tagSegment: Int32Array;
   private readonly tagOffset: Int32Array;
   private readonly tagBytes: Int32Array;
+  private readonly tagBeats: Int32Array;
+  /** Nonzero for the last of its command. */
+  private readonly tagIsLast: Uint8Array;
+  private readonly tagIsAnswered: Uint8Array;
+  private isTaking = false;
+  /** The first cycle in which an answer can be taken. */
+  private takesFrom = 0;
 
   constructor(
     private readonly name: 'load' | 'store',
@@ -69,6 +82,8 @@ export class DmaEngine implements CommandConsumer {
     private readonly dram: Dram,
     private readonly config: DmaConfig,
     queueDepth: number,
+    /** Bytes of a beat by the buffer's code. */
+    private readonly beatBytes: readonly number[],
     private readonly program: readonly Command[],
     private readonly fromCompute: Tokens,
     private readonly toCompute: Tokens,
@@ -76,29 +91,31 @@ export class DmaEngine implements CommandConsumer {
     private readonly observer: Observer | undefined,
     private readonly wakeSequencer: () => void,
   ) {
-    const limit = name === 'load' ? config.outstandingReads : config.outstandingWrites;
+    this.isWrite = name === 'store';
+    this.limit = this.isWrite ? config.outstandingWrites : config.outstandingReads;
     this.queue = new CommandQueue(queueDepth);
     this.port = dram.connect((tag) => this.answered(tag));
     this.acceptHandler = engine.register(() => this.accept());
     this.issueHandler = engine.register(() => this.issue());
-    this.movedHandler = engine.register((index) => this.moved(index));
-    this.unanswered = new Int32Array(program.length);
-    this.isFullyIssued = new Uint8Array(program.length);
+    this.takeHandler = engine.register(() => this.take());
+    this.movedHandler = engine.register((tag) => this.moved(tag));
     this.acceptedAt = new Float64Array(program.length);
-    this.tagCommand = new Int32Array(limit);
-    this.tagSegment = new Int32Array(limit);
-    this.tagOffset = new Int32Array(limit);
-    this.tagBytes = new Int32Array(limit);
-    for (let tag = limit - 1; tag >= 0; tag--) this.freeTags.push(tag);
+    this.tagCommand = new Int32Array(this.limit);
+    this.tagSegment = new Int32Array(this.limit);
+    this.tagOffset = new Int32Array(this.limit);
+    this.tagBytes = new Int32Array(this.limit);
+    this.tagBeats = new Int32Array(this.limit);
+    this.tagIsLast = new Uint8Array(this.limit);
+    this.tagIsAnswered = new Uint8Array(this.limit);
     fromCompute.onArrival(() => this.wake());
   }
 
   get isFull(): boolean {
-    return this.queue.isFull;
+    return this.queue.isFull(this.engine.now);
   }
 
   get isIdle(): boolean {
-    return this.queue.isEmpty && this.active < 0 && this.incomplete.length === 0;
+    return this.queue.isUnused;
   }
 
   push(commandIndex: number): void {
@@ -123,35 +140,39 @@ export class DmaEngine implements CommandConsumer {
 
   private accept(): void {
     this.isAccepting = false;
-    if (this.active >= 0 && this.command(this.active).op === 'move') this.endIssue();
+    if (this.isMoving) {
+      this.isMoving = false;
+      this.active = -1;
+    }
     if (this.active >= 0 || this.queue.isEmpty) return;
     const command = this.command(this.queue.peek());
     if (command.waitCompute === 1 && !this.fromCompute.take()) return;
     this.active = this.queue.shift();
-    this.wakeSequencer();
     this.segment = 0;
     this.offset = 0;
-    this.incomplete.push(this.active);
     this.acceptedAt[this.active] = this.engine.now;
     const begin = this.engine.now + this.config.descriptorCycles;
-    if (command.op === 'move') this.beginMove(this.active, command, begin);
-    else this.scheduleIssue(begin);
+    if (command.op === 'move') {
+      this.scheduleIssue(begin);
+      return;
+    }
+    this.prepare(command);
+    // The first beat of a write is gathered in the cycle in which a read would be issued.
+    this.scheduleIssue(begin + (this.isWrite ? this.beats - 1 : 0));
   }
 
-  private beginMove(index: number, command: MoveCommand, begin: number): void {
-    const beats = command.segments * command.runs * Math.ceil(command.runBytes / this.config.moveBytes);
-    this.unanswered[index] = 1;
-    this.sink.countMove(command, beats);
-    this.engine.schedule(begin + beats - 1 + moveLatency, this.movedHandler, index);
-    // The next command's turn, one cycle after the last beat; `active` holds it off until then.
-    this.isAccepting = true;
-    this.engine.schedule(begin + beats, this.acceptHandler);
-  }
-
-  private moved(index: number): void {
-    this.sink.moveOnChip?.(this.program[index] as MoveCommand);
-    this.unanswered[index] = 0;
-    this.completeInOrder();
+  /** Works out the next transaction. */
+  private prepare(command: TransferCommand): void {
+    const { burstBytes } = this.config;
+    const address = command.dramAddress + this.segment * command.dramPitch + this.offset;
+    this.bytes = Math.min(command.stretchBytes - this.offset, burstBytes - (address % burstBytes));
+    this.beats = beatsOfTransaction(
+      command,
+      this.segment,
+      this.offset,
+      this.bytes,
+      this.beatBytes[command.buffer]!,
+    );
   }
 
   private scheduleIssue(cycle: number): void {
@@ -161,74 +182,111 @@ export class DmaEngine implements CommandConsumer {
 
   private issue(): void {
     this.isIssuePending = false;
-    const tag = this.freeTags.pop();
     // At the limit: the next answer brings the engine back here.
-    if (tag === undefined) return;
+    if (this.underWay === this.limit) return;
     const commandIndex = this.active;
-    const command = this.transfer(commandIndex);
-    const { burstBytes } = this.config;
-    const stretch = command.runs * command.runBytes;
-    const address = command.dramAddress + this.segment * command.dramPitch + this.offset;
-    const bytes = Math.min(stretch - this.offset, burstBytes - (address % burstBytes));
-
-    this.tagCommand[tag] = commandIndex;
-    this.tagSegment[tag] = this.segment;
-    this.tagOffset[tag] = this.offset;
+    const tag = this.nextTag(commandIndex);
+    const command = this.command(commandIndex);
+    if (command.op === 'move') {
+      this.issueMove(tag, command);
+      return;
+    }
+    const { segment, offset, bytes, beats, isWrite } = this;
+    const { now } = this.engine;
+    const address = command.dramAddress + segment * command.dramPitch + offset;
+    this.tagSegment[tag] = segment;
+    this.tagOffset[tag] = offset;
     this.tagBytes[tag] = bytes;
-    this.unanswered[commandIndex]!++;
+    this.tagBeats[tag] = beats;
 
-    const isWrite = this.name === 'store';
-    const firstRun = Math.floor(this.offset / command.runBytes);
-    const lastRun = Math.floor((this.offset + bytes - 1) / command.runBytes);
-    this.sink.count(command, bytes, lastRun - firstRun + 1);
-    this.observer?.transaction?.(isWrite, address, bytes, this.engine.now);
-    if (isWrite) this.moveData(command, this.segment, this.offset, bytes);
-    this.dram.submit(this.port, isWrite, address, bytes, tag);
+    this.sink.count(command, bytes, beats);
+    this.observer?.transaction?.(isWrite, address, bytes, now);
+    if (isWrite) this.moveData(command, segment, offset, bytes);
 
     this.offset += bytes;
-    if (this.offset === stretch) {
+    if (this.offset === command.stretchBytes) {
       this.offset = 0;
       this.segment++;
     }
-    if (this.segment < command.segments) {
-      this.scheduleIssue(this.engine.now + 1);
-    } else {
-      this.endIssue();
+    const isLast = this.segment === command.segments;
+    this.tagIsLast[tag] = isLast ? 1 : 0;
+    this.dram.submit(this.port, isWrite, address, bytes, tag);
+    if (isLast) {
+      this.active = -1;
       this.isAccepting = true;
-      this.engine.schedule(this.engine.now + 1, this.acceptHandler);
+      this.engine.schedule(now + 1, this.acceptHandler);
+    } else {
+      this.prepare(command);
+      this.scheduleIssue(now + (isWrite ? this.beats : 1));
     }
   }
 
+  /** A place among what is under way, for something of this command. */
+  private nextTag(commandIndex: number): number {
+    let tag = this.oldest + this.underWay++;
+    if (tag >= this.limit) tag -= this.limit;
+    this.tagCommand[tag] = commandIndex;
+    this.tagIsAnswered[tag] = 0;
+    return tag;
+  }
+
+  /** A move is one thing under way, answered when its bytes are in; the next command's turn comes behind its last beat. */
+  private issueMove(tag: number, command: MoveCommand): void {
+    const { now } = this.engine;
+    const beats = beatsOfMove(command, this.beatBytes);
+    this.tagIsLast[tag] = 1;
+    this.sink.countMove(command, beats);
+    this.engine.schedule(now + beats - 1 + moveLatency, this.movedHandler, tag);
+    this.isMoving = true;
+    this.isAccepting = true;
+    this.engine.schedule(now + beats, this.acceptHandler);
+  }
+
+  private moved(tag: number): void {
+    this.sink.moveOnChip?.(this.program[this.tagCommand[tag]!] as MoveCommand);
+    this.answered(tag);
+  }
+
+  /** The memory has an answer, in any order. */
   private answered(tag: number): void {
+    this.tagIsAnswered[tag] = 1;
+    if (tag === this.oldest && !this.isTaking) this.beginTaking();
+  }
+
+  /** Takes the oldest transaction's answer: read data beat by beat, an acknowledgement at once. */
+  private beginTaking(): void {
+    const { now } = this.engine;
+    const cycles = this.isWrite ? 1 : this.tagBeats[this.oldest]!;
+    const taken = Math.max(now, this.takesFrom) + cycles - 1;
+    this.isTaking = true;
+    if (taken === now) this.take();
+    else this.engine.schedule(taken, this.takeHandler);
+  }
+
+  private take(): void {
+    const { now } = this.engine;
+    const tag = this.oldest;
     const commandIndex = this.tagCommand[tag]!;
-    if (this.name === 'load') {
+    if (!this.isWrite) {
       const command = this.transfer(commandIndex);
       this.moveData(command, this.tagSegment[tag]!, this.tagOffset[tag]!, this.tagBytes[tag]!);
     }
-    this.freeTags.push(tag);
-    this.unanswered[commandIndex]!--;
-    this.completeInOrder();
-    // (A move issues no transactions; the answer belongs to a store before it.)
-    const isIssuing = this.active >= 0 && this.command(this.active).op !== 'move';
-    if (isIssuing && !this.isIssuePending) this.scheduleIssue(this.engine.now);
+    this.isTaking = false;
+    this.takesFrom = now + 1;
+    this.tagIsAnswered[tag] = 0;
+    this.oldest = tag + 1 === this.limit ? 0 : tag + 1;
+    this.underWay--;
+    if (this.tagIsLast[tag] !== 0) this.complete(commandIndex);
+    if (this.active >= 0 && !this.isIssuePending && !this.isMoving) this.scheduleIssue(now);
+    if (this.tagIsAnswered[this.oldest] !== 0) this.beginTaking();
   }
 
-  private endIssue(): void {
-    this.isFullyIssued[this.active] = 1;
-    this.active = -1;
-  }
-
-  private completeInOrder(): void {
-    let completed = 0;
-    for (const commandIndex of this.incomplete) {
-      if (this.isFullyIssued[commandIndex] === 0 || this.unanswered[commandIndex] !== 0) break;
-      completed++;
-      this.observer?.slice?.(this.name, commandIndex, this.acceptedAt[commandIndex]!, this.engine.now);
-      if (this.command(commandIndex).signalCompute === 1) this.toCompute.give();
-    }
-    if (completed === 0) return;
-    this.incomplete.splice(0, completed);
-    if (this.isIdle) this.wakeSequencer();
+  private complete(commandIndex: number): void {
+    const { now } = this.engine;
+    this.observer?.slice?.(this.name, commandIndex, this.acceptedAt[commandIndex]!, now);
+    this.queue.release(now);
+    if (this.command(commandIndex).signalCompute === 1) this.toCompute.give();
+    this.wakeSequencer();
   }
 
   /** Moves the bytes [offset, offset + bytes) of a stretch, cut at the ends of runs. */
@@ -246,4 +304,48 @@ export class DmaEngine implements CommandConsumer {
       at += piece;
     }
   }
+}
+
+/** Beats of the bytes [offset, offset + bytes) of a stretch: every run is cut at multiples of a beat in the buffer. */
+export function beatsOfTransaction(
+  command: TransferCommand,
+  segment: number,
+  offset: number,
+  bytes: number,
+  beatBytes: number,
+): number {
+  const { runBytes, bufferRunPitch } = command;
+  const end = offset + bytes;
+  let run = Math.floor(offset / runBytes);
+  let within = offset - run * runBytes;
+  let address = command.bufferAddress + segment * command.bufferSegmentPitch + run * bufferRunPitch + within;
+  let beats = 0;
+  for (let at = offset; at < end; ) {
+    const piece = Math.min(runBytes - within, end - at);
+    beats += Math.floor((address + piece - 1) / beatBytes) - Math.floor(address / beatBytes) + 1;
+    at += piece;
+    run++;
+    address += bufferRunPitch - within;
+    within = 0;
+  }
+  return beats;
+}
+
+/** Beats of a move: every piece is cut at multiples of a beat in the output buffer, and in the feature buffer. */
+export function beatsOfMove(command: MoveCommand, beatBytes: readonly number[]): number {
+  const sourceBeat = beatBytes[bufferNames.indexOf('output')]!;
+  const targetBeat = beatBytes[bufferNames.indexOf('feature')]!;
+  let beats = 0;
+  for (let segment = 0; segment < command.segments; segment++) {
+    for (let run = 0; run < command.runs; run++) {
+      const source =
+        command.sourceAddress + segment * command.sourceSegmentPitch + run * command.sourceRunPitch;
+      const target =
+        command.targetAddress + segment * command.targetSegmentPitch + run * command.targetRunPitch;
+      for (let at = 0; at < command.runBytes; beats++) {
+        at += Math.min(sourceBeat - ((source + at) % sourceBeat), targetBeat - ((target + at) % targetBeat));
+      }
+    }
+  }
+  return beats;
 }

@@ -3,7 +3,7 @@
  * read these tables; a command word is 512 bits, fields packed from bit 0 in the order written here.
  *
  * Addresses of buffers and DRAM are bytes. A transfer is three-dimensional: `segments` stretches of DRAM, each
- * `runs` * `runBytes` long without a gap, scattered over (or gathered from) the buffer run by run.
+ * `stretchBytes` long without a gap, scattered over (or gathered from) the buffer in runs of `runBytes`.
  */
 
 export interface Field {
@@ -22,11 +22,11 @@ const transferFields = [
   { name: 'dramAddress', bits: 32, meaning: 'first byte in DRAM' },
   { name: 'segments', bits: 24, meaning: 'contiguous stretches of DRAM' },
   { name: 'dramPitch', bits: 32, meaning: 'bytes from one stretch to the next in DRAM' },
-  { name: 'runs', bits: 24, meaning: 'pieces a stretch is cut into' },
-  { name: 'runBytes', bits: 24, meaning: 'bytes of a piece' },
+  { name: 'stretchBytes', bits: 25, meaning: 'bytes of a stretch: whole runs' },
+  { name: 'runBytes', bits: 24, meaning: 'bytes of a run' },
   { name: 'bufferAddress', bits: 24, meaning: 'first byte in the buffer' },
   { name: 'bufferSegmentPitch', bits: 24, meaning: 'bytes between stretches in the buffer' },
-  { name: 'bufferRunPitch', bits: 24, meaning: 'bytes between pieces in the buffer' },
+  { name: 'bufferRunPitch', bits: 24, meaning: 'bytes between runs in the buffer' },
 ] as const;
 
 export const formats = {

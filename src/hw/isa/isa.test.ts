@@ -103,21 +103,21 @@ describe('disassembly', () => {
         dramAddress: 0x1234,
         segments: 3,
         dramPitch: 48,
-        runs: 2,
+        stretchBytes: 32,
         runBytes: 16,
         bufferSegmentPitch: 16,
         bufferRunPitch: 48,
       }),
       command('postProcess', { requantise: 1, low: -128, high: 127, ratio: 2, poolKind: 1, windowRows: 2 }),
       command('compute', { waitLoad: 1, signalStore: 1, rows: 3, columns: 16, padTop: -2 }),
-      command('store', { kind: 3, buffer: 5, waitCompute: 1, segments: 1, runs: 1, runBytes: 64 }),
+      command('store', { kind: 3, buffer: 5, waitCompute: 1, segments: 1, stretchBytes: 64, runBytes: 64 }),
       command('barrier'),
     ]);
     expect(text).toMatchInlineSnapshot(`
-      "0  load waitCompute signalCompute kind=inputFeatureMaps buffer=feature dramAddress=0x1234 segments=3 dramPitch=48 runs=2 runBytes=16 bufferSegmentPitch=16 bufferRunPitch=48
+      "0  load waitCompute signalCompute kind=inputFeatureMaps buffer=feature dramAddress=0x1234 segments=3 dramPitch=48 stretchBytes=32 runBytes=16 bufferSegmentPitch=16 bufferRunPitch=48
       1  postProcess requantise low=-128 high=127 ratio=2 poolKind=maximum windowRows=2
       2  compute waitLoad signalStore rows=3 columns=16 padTop=-2
-      3  store waitCompute kind=virtualFeatureMaps buffer=output segments=1 runs=1 runBytes=64
+      3  store waitCompute kind=virtualFeatureMaps buffer=output segments=1 stretchBytes=64 runBytes=64
       4  barrier
       "
     `);

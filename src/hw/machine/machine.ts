@@ -4,6 +4,7 @@
 import { assert } from '../../core/diagnostics.ts';
 import { Engine } from '../../sim/engine.ts';
 import type { Observer } from '../../sim/trace.ts';
+import { beatsOf } from '../buffers/beats.ts';
 import { emptySramStatistics, type SramStatistics } from '../buffers/buffers.ts';
 import { ComputeUnit } from '../compute/compute.ts';
 import { type ArrayCycles, emptyArrayCycles } from '../compute/statistics.ts';
@@ -51,6 +52,8 @@ export interface MachineRun {
   readonly observer?: Observer | undefined;
   /** Called at every barrier, with the number of the step that ended. */
   readonly onStep?: ((step: number) => void) | undefined;
+  /** Another memory than the machine's. */
+  readonly makeDram?: ((engine: Engine) => Dram) | undefined;
 }
 
 export function emptyTraffic(): DramTraffic {
@@ -66,7 +69,7 @@ export function emptyTraffic(): DramTraffic {
 export function runMachine(
   config: MachineConfig,
   program: readonly Command[],
-  { data, observer, onStep }: MachineRun = {},
+  { data, observer, onStep, makeDram }: MachineRun = {},
 ): MachineResult {
   const engine = new Engine();
   let sram = emptySramStatistics();
@@ -75,14 +78,14 @@ export function runMachine(
   let stepStart = 0;
 
   const sink: TransferSink = {
-    count(command, bytes, pieces) {
+    count(command, bytes, beats) {
       const buffer = sram[bufferNames[command.buffer]!];
       if (command.op === 'load') {
         traffic.readBytes += bytes;
-        buffer.writes += pieces;
+        buffer.writes += beats;
       } else {
         traffic.writeBytes += bytes;
-        buffer.reads += pieces;
+        buffer.reads += beats;
       }
       buffer.bytes += bytes;
       traffic.byKind[trafficKinds[command.kind]!] += bytes;
@@ -105,15 +108,17 @@ export function runMachine(
   const storeToCompute = new Tokens();
   const wakeSequencer = () => sequencer.wake();
   const { queueDepth } = config.sequencer;
+  const beats = beatsOf(config);
 
   // The machine's map: a unit a line.
-  const dram = makeDram(engine, config, observer);
+  const dram = makeDram?.(engine) ?? dramOf(engine, config, observer);
   const load = new DmaEngine(
     'load',
     engine,
     dram,
     config.dma,
     queueDepth,
+    beats,
     program,
     computeToLoad,
     loadToCompute,
@@ -127,6 +132,7 @@ export function runMachine(
     dram,
     config.dma,
     queueDepth,
+    beats,
     program,
     computeToStore,
     storeToCompute,
@@ -171,7 +177,12 @@ export function runMachine(
   return { cycles: stepStart, steps, events: engine.handled };
 }
 
-function makeDram(engine: Engine, { dram, clockMHz }: MachineConfig, observer: Observer | undefined): Dram {
+/** The memory that a machine's configuration names. */
+export function dramOf(
+  engine: Engine,
+  { dram, clockMHz }: MachineConfig,
+  observer?: Observer | undefined,
+): Dram {
   return dram.kind === 'ideal'
     ? new IdealDram(engine, dram, clockMHz)
     : new Sdram(engine, dram, clockMHz, observer);

@@ -66,8 +66,8 @@ function expected({ peArray }: MachineConfig, cycles: readonly Cycle[]): number[
   return cycles.map(({ step, first, preload, swap, shift, features, weights, starts }) => {
     const nextAcc = acc.map((line, r) =>
       line.map((sum, c) => {
-        if (!step) return sum;
         const start = first ? (preload ? shadow[r]![c]! : 0) : sum;
+        if (!step) return start;
         return accumulate(start, features[r]! * weights[c]!, { bits, overflow }, { count: 0 });
       }),
     );

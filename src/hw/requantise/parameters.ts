@@ -6,6 +6,8 @@ import { RECORD_BYTES, WIDE_RECORD_BYTES } from '../../kernels/kernels.ts';
 import type { MachineConfig } from '../machine/config.ts';
 
 export const operandRecordBytes = 8;
+/** Bits of an operand's multiplier that are used. */
+export const operandMultiplierBits = 16;
 
 /** Whether the machine's requantiser needs the wide records: accumulators above 32 bits or multipliers above 16. */
 export function usesWideRecords({ peArray, postProcessing }: MachineConfig): boolean {

@@ -11,7 +11,7 @@ import { randomStream } from '../../core/random.ts';
 import { engines, hasVerilator, lint, type PortValues, pack, unpack } from '../engines.test-helper.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import { machineWith } from '../machines.test-helper.ts';
-import { requantiseLatency, requantiseModules, valueBits } from './verilog.ts';
+import { requantiseInputBits, requantiseLatency, requantiseModules, valueBits } from './verilog.ts';
 
 const machine = fc
   .record({
@@ -31,6 +31,8 @@ interface Vector {
   readonly channel: ChannelRequantisation;
   readonly output: OutputRange;
   readonly bypass: boolean;
+  /** Not from the array: the register is wider than an accumulator. */
+  readonly streamed: boolean;
 }
 
 function vectors({ peArray, postProcessing }: MachineConfig, seed: number, count: number): Vector[] {
@@ -76,12 +78,15 @@ function vectors({ peArray, postProcessing }: MachineConfig, seed: number, count
         rounding,
       },
       bypass: chance(6),
+      streamed: chance(3),
     };
   });
 }
 
-function expected({ peArray }: MachineConfig, { values, channel, output, bypass }: Vector): number[] {
-  const format = { bits: peArray.accumulatorBits, overflow: peArray.accumulatorOverflow };
+function expected(machine: MachineConfig, { values, channel, output, bypass, streamed }: Vector): number[] {
+  const { accumulatorBits, accumulatorOverflow } = machine.peArray;
+  const bits = streamed ? requantiseInputBits(machine) : accumulatorBits;
+  const format = { bits, overflow: accumulatorOverflow };
   return values.map((value) =>
     bypass
       ? Number(BigInt.asIntN(valueBits, BigInt(value)))
@@ -94,10 +99,12 @@ describe('requantiser in Verilog', () => {
     skip(absent, 'Icarus is not installed');
     await fc.assert(
       fc.asyncProperty(machine, fc.nat(), async (config, seed) => {
-        const { rows, accumulatorBits } = config.peArray;
+        const { rows } = config.peArray;
+        const inputBits = requantiseInputBits(config);
         const all = vectors(config, seed, 400);
-        const ports: PortValues[] = all.map(({ values, channel, output, bypass }) => ({
-          values: pack(values, accumulatorBits),
+        const ports: PortValues[] = all.map(({ values, channel, output, bypass, streamed }) => ({
+          values: pack(values, inputBits),
+          ...(inputBits > config.peArray.accumulatorBits && { streamed: BigInt(streamed) }),
           bias: BigInt(channel.bias),
           positive_multiplier: BigInt(channel.positiveMultiplier),
           negative_multiplier: BigInt(channel.negativeMultiplier),

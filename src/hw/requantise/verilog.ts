@@ -17,6 +17,7 @@ import {
   type VerilogModule,
   verilogModule,
 } from '../verilog.ts';
+import { operandMultiplierBits } from './parameters.ts';
 
 /** Cycles from a value at the ports to its result at them. */
 export const requantiseLatency = 3;
@@ -37,6 +38,16 @@ const slopeBits = 8;
  */
 const coarseBits = valueBits + 2;
 
+/** Bits of what streams past the array: up to 15 values less their zero points, each times 16 bits (`operands` in the ISA). */
+export function streamedBits({ peArray }: MachineConfig): number {
+  return peArray.activationBits + 1 + operandMultiplierBits + 4;
+}
+
+/** Bits of a value that comes to be requantised: a sum of the array's, or one that streams past it. */
+export function requantiseInputBits(machine: MachineConfig): number {
+  return Math.max(machine.peArray.accumulatorBits, streamedBits(machine));
+}
+
 /** How the second stage scales; all in bits. */
 interface Scaling {
   /** The unsigned factor a lane multiplies by. */
@@ -56,12 +67,13 @@ interface Scaling {
  * (positive values: wiring) or by n, at most nine bits, and shifts by `shift - k` + 8. `most - 8` zeros behind the product,
  * `most` being the largest k, keep that distance from becoming negative.
  */
-function scalingOf({ peArray, postProcessing }: MachineConfig): Scaling {
-  const { form, multiplierBits } = postProcessing.requantise;
+function scalingOf(machine: MachineConfig): Scaling {
+  const { form, multiplierBits } = machine.postProcessing.requantise;
+  const input = requantiseInputBits(machine);
   if (form === 'multiplier') {
     return {
       factor: multiplierBits,
-      product: peArray.accumulatorBits + multiplierBits,
+      product: input + multiplierBits,
       zeros: 0,
       distance: shiftBits,
     };
@@ -70,7 +82,7 @@ function scalingOf({ peArray, postProcessing }: MachineConfig): Scaling {
   const fraction = Math.min(slopeBits, most);
   return {
     factor: fraction + 1,
-    product: peArray.accumulatorBits + fraction,
+    product: input + fraction,
     zeros: most - fraction,
     distance: bitsFor(maximumShift + most),
   };
@@ -105,6 +117,8 @@ export function requantiseVerilog(machine: MachineConfig): VerilogModule {
   const { factor, distance } = scalingOf(machine);
   const lanes = peArray.rows;
   const accumulator = peArray.accumulatorBits;
+  const input = requantiseInputBits(machine);
+  const isWider = input > accumulator;
   const isShift = form === 'shift';
   return verilogModule({
     name: 'requantise',
@@ -122,7 +136,8 @@ export function requantiseVerilog(machine: MachineConfig): VerilogModule {
     ],
     ports: [
       clockPort,
-      vector('input', 'values', lanes * accumulator, `lane i: bits ${accumulator} i and up, signed`),
+      vector('input', 'values', lanes * input, `lane i: bits ${input} i and up, signed`),
+      ...(isWider ? [scalar('input', 'streamed', 'values are wider than an accumulator')] : []),
       vector('input', 'bias', accumulator, 'signed'),
       vector('input', 'positive_multiplier', multiplierBits, 'unsigned'),
       vector('input', 'negative_multiplier', multiplierBits, 'unsigned'),
@@ -162,7 +177,8 @@ export function requantiseVerilog(machine: MachineConfig): VerilogModule {
       `  for (i = 0; i < ${lanes}; i = i + 1) begin : lane`,
       '    requantise_lane unit (',
       '      .clk(clk),',
-      `      .value(values[i * ${accumulator} +: ${accumulator}]),`,
+      `      .value(values[i * ${input} +: ${input}]),`,
+      ...(isWider ? ['      .streamed(streamed),'] : []),
       '      .bias(bias),',
       '      .bypass(bypass),',
       ...(isShift ? [] : ['      .positive_factor_1(positive_factor_1),']),
@@ -214,12 +230,12 @@ export function requantiseLaneVerilog(machine: MachineConfig): VerilogModule {
   const { form, rounding } = postProcessing.requantise;
   const { factor, product, zeros, distance } = scalingOf(machine);
   const accumulator = peArray.accumulatorBits;
+  const input = requantiseInputBits(machine);
+  const isWider = input > accumulator;
   const isShift = form === 'shift';
   // A bypassed value takes the same registers, hence they have its bits at least.
   const scaled = Math.max(product + zeros, valueBits);
   const positive = isShift ? literal(factor, 2 ** (factor - 1)) : 'positive_factor_1';
-  const bypassed =
-    accumulator >= valueBits ? `v_1${range(valueBits)}` : signExtend('v_1', accumulator, valueBits);
   return verilogModule({
     name: 'requantise_lane',
     about: [
@@ -228,7 +244,8 @@ export function requantiseLaneVerilog(machine: MachineConfig): VerilogModule {
     ],
     ports: [
       clockPort,
-      vector('input', 'value', accumulator, 'signed'),
+      vector('input', 'value', input, 'signed'),
+      ...(isWider ? [scalar('input', 'streamed')] : []),
       vector('input', 'bias', accumulator, 'signed'),
       scalar('input', 'bypass'),
       ...(isShift ? [] : [vector('input', 'positive_factor_1', factor, 'unsigned')]),
@@ -243,21 +260,28 @@ export function requantiseLaneVerilog(machine: MachineConfig): VerilogModule {
     ],
     body: [
       "// Stage 1: the bias, added by the accumulator's rule.",
+      ...(isWider ? [`wire ${range(accumulator)} sum_in = value${range(accumulator)};`] : []),
       ...settledSum({
         sum: accumulator + 1,
         result: accumulator,
-        left: { name: 'value', width: accumulator },
+        left: { name: isWider ? 'sum_in' : 'value', width: accumulator },
         right: { name: 'bias', width: accumulator },
         overflow: peArray.accumulatorOverflow,
       }),
-      `reg ${range(accumulator)} v_1;`,
-      'always @(posedge clk) v_1 <= bypass ? value : settled;',
+      `reg ${range(input)} v_1;`,
+      ...(isWider
+        ? [
+            '// What streams past the array has room for its bias.',
+            `wire ${range(input)} wide = value + ${signExtend('bias', accumulator, input)};`,
+            `always @(posedge clk) v_1 <= bypass ? value : streamed ? wide : ${signExtend('settled', accumulator, input)};`,
+          ]
+        : ['always @(posedge clk) v_1 <= bypass ? value : settled;']),
       '',
       '// Stage 2: scale. The factor is unsigned; a zero in front of it makes the product a signed one.',
-      `wire ${range(factor)} factor = v_1[${accumulator - 1}] ? negative_factor_1 : ${positive};`,
+      `wire ${range(factor)} factor = v_1[${input - 1}] ? negative_factor_1 : ${positive};`,
       `wire signed ${range(product)} product = $signed(v_1) * $signed({1'b0, factor});`,
       `wire ${range(scaled)} scaled = ${padded(product, zeros, scaled)};`,
-      `wire ${range(valueBits)} bypassed = ${bypassed};`,
+      `wire ${range(valueBits)} bypassed = v_1${range(valueBits)};`,
       `reg ${range(scaled)} scaled_2;`,
       'always @(posedge clk) begin',
       ...(scaled > valueBits

@@ -26,13 +26,14 @@ function runSequencer(ops: readonly Command['op'][], depth: number, duration: nu
     const begin = (): void => {
       if (isBusy || queue.isEmpty) return;
       queue.shift();
+      queue.release(engine.now);
       isBusy = true;
       engine.schedule(engine.now + duration, finish);
       sequencer.wake();
     };
     return {
       get isFull() {
-        return queue.isFull;
+        return queue.isFull(engine.now);
       },
       get isIdle() {
         return queue.isEmpty && !isBusy;
@@ -58,19 +59,25 @@ describe('command queue', () => {
   it('is first in, first out, also around the end of its ring', () => {
     const queue = new CommandQueue(3);
     const out: number[] = [];
+    const take = (): number => {
+      queue.release(0);
+      return queue.shift();
+    };
     expect(queue.isEmpty).toBe(true);
     for (let i = 0; i < 10; i++) {
       queue.push(2 * i);
       queue.push(2 * i + 1);
-      expect(queue.isFull).toBe(false);
+      expect(queue.isFull(1)).toBe(false);
       if (i === 4) {
         queue.push(99);
-        expect(queue.isFull).toBe(true);
-        out.push(queue.shift(), queue.shift(), queue.shift());
+        expect(queue.isFull(1)).toBe(true);
+        out.push(take(), take(), take());
+        // A place that has become free serves from the next cycle on.
+        expect([queue.isFull(0), queue.isFull(1)]).toEqual([true, false]);
         continue;
       }
       expect(queue.peek()).toBe(2 * i);
-      out.push(queue.shift(), queue.shift());
+      out.push(take(), take());
       expect(queue.isEmpty).toBe(true);
     }
     expect(out).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 99, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);

@@ -2,14 +2,15 @@
  * The sequencer hands the program's commands, in order, to the queues of the load, compute and store units.
  *
  * Cycle rule: one command a cycle. A full queue holds everything behind it up; the command follows one cycle after
- * a place is free. A barrier is passed when all queues are empty and all units idle; the command behind it follows
- * one cycle later.
+ * a place is free. A barrier is passed one cycle after the last unit has fallen idle, its queue included; the command behind
+ * it follows one cycle later. What happens in a cycle shows in the next, whatever the order of events.
  */
 import type { Engine } from '../../sim/engine.ts';
 import { type Command, formats } from '../isa/formats.ts';
 
 /** What the sequencer needs of a unit. */
 export interface CommandConsumer {
+  /** No place for a command in the present cycle. */
   readonly isFull: boolean;
   /** No command queued or under way, nothing in flight. */
   readonly isIdle: boolean;
@@ -19,6 +20,8 @@ export interface CommandConsumer {
 export class Sequencer {
   private next = 0;
   private isWaiting = false;
+  /** The cycle in which a unit last took a command or fell idle. */
+  private wokenAt = -1;
   private readonly dispatchHandler: number;
 
   constructor(
@@ -38,9 +41,10 @@ export class Sequencer {
     this.engine.schedule(this.engine.now, this.dispatchHandler);
   }
 
-  /** A unit took a command or fell idle; whether it is what the next command waits for shows here, not a cycle later. */
+  /** A unit gave up a command's place or fell idle; whether it is what the next command waits for shows a cycle later. */
   wake(): void {
-    if (!this.isWaiting || !this.canDispatch()) return;
+    this.wokenAt = this.engine.now;
+    if (!this.isWaiting) return;
     this.isWaiting = false;
     this.engine.schedule(this.engine.now + 1, this.dispatchHandler);
   }
@@ -48,7 +52,8 @@ export class Sequencer {
   private dispatch(): void {
     if (this.isFinished) return;
     if (!this.canDispatch()) {
-      this.isWaiting = true;
+      if (this.wokenAt === this.engine.now) this.engine.schedule(this.engine.now + 1, this.dispatchHandler);
+      else this.isWaiting = true;
       return;
     }
     const { queue } = formats[this.program[this.next]!.op];
@@ -61,6 +66,7 @@ export class Sequencer {
   private canDispatch(): boolean {
     const { queue } = formats[this.program[this.next]!.op];
     if (queue !== 'sequencer') return !this.units[queue].isFull;
+    if (this.wokenAt === this.engine.now) return false;
     return Object.values(this.units).every((unit) => unit.isIdle);
   }
 }

@@ -1,17 +1,22 @@
 /**
  * The spatial pooling unit in Verilog: the data path. One vector, one row of its map and one pooled row a cycle; which, the
- * write sequencer says (write-verilog.ts).
+ * write sequencer says (write-verilog.ts). Maxima and sums are the same circuit with another operation in it.
  */
 import { bitsFor, literal, type Port, range, type VerilogModule, verilogModule } from '../verilog.ts';
 
 export interface SpatialPoolShape {
+  /** Sums are unsigned, and what averages are made of (average-verilog.ts). */
+  readonly kind: 'maximum' | 'sum';
   /** Pixels of a vector. */
   readonly lanes: number;
   /** Most rows and columns of a window. */
   readonly window: number;
-  /** Bits of a value: signed, and one more than values need, so that the lowest number is below all of them. */
+  /**
+   * Bits of a value. Of maxima: signed, and one more than values need, so that the lowest number is below all of them. Of sums:
+   * unsigned, and as many as the sum of a window needs.
+   */
   readonly value: number;
-  /** Bits of a value in the line buffer. */
+  /** Bits of a window in the line buffer. */
   readonly stored: number;
 }
 
@@ -22,7 +27,9 @@ export const distanceBits = 8;
  * Maxima over windows of consecutive lanes, merged with what the line buffer holds of the same windows. Window m is the m-th
  * that the segment touches; its last column is `distance` + m * stride lanes behind the segment's first.
  */
-export function spatialPoolVerilog({ lanes, window, value, stored }: SpatialPoolShape): VerilogModule {
+export function spatialPoolVerilog({ kind, lanes, window, value, stored }: SpatialPoolShape): VerilogModule {
+  const isSum = kind === 'sum';
+  const join = isSum ? added : larger;
   const ends = lanes + window - 1;
   const lane = bitsFor(lanes);
   // Places relative to the segment's first lane: the distance and some strides.
@@ -31,12 +38,16 @@ export function spatialPoolVerilog({ lanes, window, value, stored }: SpatialPool
   const pad = (name: string, width: number): string => `{${placeBits - width}'d0, ${name}}`;
   const levels = bitsFor(window);
   const shiftBits = bitsFor(ends - 1);
-  const lowest = `{1'b1, ${literal(value - 1, 0)}}`;
+  // Bits of a stored value that mean something.
+  const kept = Math.min(value, stored);
+  const lowest = isSum ? literal(value, 0) : `{1'b1, ${literal(value - 1, 0)}}`;
   const slice = (name: string, index: number, width = value): string =>
     `${name}[${(index + 1) * width - 1}:${index * width}]`;
   const body: string[] = [];
 
-  body.push('// The segment: lanes from `skip` on, `count` of them; the others count as lowest.');
+  body.push(
+    `// The segment: ${'`count`'} lanes from ${'`skip`'} on; the others count as ${isSum ? 'nothing' : 'lowest'}.`,
+  );
   let current = 'values';
   const skipBits = bitsFor(lanes - 1);
   for (let bit = 0; bit < skipBits; bit++) {
@@ -54,7 +65,7 @@ export function spatialPoolVerilog({ lanes, window, value, stored }: SpatialPool
   }
   body.push(
     '',
-    '// Maxima of 1, 2, 4 .. lanes up to each lane, and of as many as the window has columns: a power of two',
+    `// ${isSum ? 'Sums' : 'Maxima'} of 1, 2, 4 .. lanes up to each lane, and of as many as the window has columns: a power of two`,
     '// after the other, as its bits say.',
     `wire ${range(ends * value)} reach_0 = {${ends}{${lowest}}};`,
   );
@@ -69,10 +80,10 @@ export function spatialPoolVerilog({ lanes, window, value, stored }: SpatialPool
         body.push(
           i < by
             ? `assign ${next} = ${own};`
-            : `assign ${next} = ${larger(own, slice(`doubled_${level}`, i - by))};`,
+            : `assign ${next} = ${join(own, slice(`doubled_${level}`, i - by))};`,
         );
       }
-      const joined = i < by ? own : larger(own, slice(`reach_${level}`, i - by));
+      const joined = i < by ? own : join(own, slice(`reach_${level}`, i - by));
       body.push(
         `assign ${slice(`reach_${level + 1}`, i)} = window[${level}] ? (${joined}) : ${slice(`reach_${level}`, i)};`,
       );
@@ -116,9 +127,9 @@ export function spatialPoolVerilog({ lanes, window, value, stored }: SpatialPool
       `wire begins_${m} = left_edge | (${name} + ${literal(placeBits, 1)} >= width);`,
       `wire ends_${m} = right_edge | (${name} < length);`,
       `wire touched_${m} = valid & (${name} + ${literal(placeBits, 1)} < length + width) & (${literal(bitsFor(ends), m)} < windows);`,
-      `wire ${range(stored)} kept_${m} = ${slice('line', m, stored)};`,
-      `wire ${range(value)} old_${m} = ${extended(`kept_${m}`, stored, value)};`,
-      `wire ${range(value)} merged_${m} = (first_row & begins_${m}) ? ${slice('row', m)} : ${larger(slice('row', m), `old_${m}`)};`,
+      `wire ${range(kept)} kept_${m} = line[${m * stored + kept - 1}:${m * stored}];`,
+      `wire ${range(value)} old_${m} = ${extended(`kept_${m}`, kept, value)};`,
+      `wire ${range(value)} merged_${m} = (first_row & begins_${m}) ? ${slice('row', m)} : (${join(slice('row', m), `old_${m}`)});`,
       `assign out[${(m + 1) * value - 1}:${m * value}] = merged_${m};`,
       `assign leaves[${m}] = touched_${m} & last_row & ends_${m};`,
       `assign stays[${m}] = touched_${m} & ~(last_row & ends_${m});`,
@@ -127,6 +138,7 @@ export function spatialPoolVerilog({ lanes, window, value, stored }: SpatialPool
   const spare: string[] = [];
   if (windowBits > levels) spare.push(`window[${windowBits - 1}:${levels}]`);
   if (value < stored) spare.push('line');
+  if (ends === 1) spare.push('stride');
 
   const input = (name: string, width?: number, meaning?: string): Port => ({
     direction: 'input',
@@ -135,15 +147,15 @@ export function spatialPoolVerilog({ lanes, window, value, stored }: SpatialPool
     ...(meaning !== undefined && { meaning }),
   });
   return verilogModule({
-    name: 'spatial_pool',
+    name: isSum ? 'spatial_sum' : 'spatial_pool',
     about: [
-      `Spatial pooling, maximum: ${lanes} lanes, windows of up to ${window} x ${window}. A cycle merges one row of the`,
-      'vector into one pooled row: maxima over the columns of each window, then with what the line buffer',
+      `Spatial pooling, ${isSum ? 'sums for averages' : 'maximum'}: ${lanes} lanes, windows of up to ${window} x ${window}. A cycle merges one row of the`,
+      `vector into one pooled row: ${isSum ? 'sums' : 'maxima'} over the columns of each window, then with what the line buffer`,
       'has of it. Windows that are complete leave, the others stay.',
     ],
     ports: [
       input('valid'),
-      input('values', lanes * value, `lane i: bits ${value} i and up, signed`),
+      input('values', lanes * value, `lane i: bits ${value} i and up, ${isSum ? 'unsigned' : 'signed'}`),
       input('skip', lane, 'lanes of earlier rows'),
       input('count', lane, 'lanes of this row'),
       input('window', windowBits, 'columns'),
@@ -154,7 +166,7 @@ export function spatialPoolVerilog({ lanes, window, value, stored }: SpatialPool
       input('right_edge', undefined, "the row's last pixel is here"),
       input('first_row', undefined, 'of the windows'),
       input('last_row'),
-      input('unsigned_values'),
+      ...(isSum ? [] : [input('unsigned_values')]),
       input('line', ends * stored, 'of the line buffer, window 0 lowest'),
       { direction: 'output', name: 'out', width: ends * value, meaning: 'the same windows merged' },
       { direction: 'output', name: 'stays', width: ends, meaning: 'to the line buffer' },
@@ -164,14 +176,19 @@ export function spatialPoolVerilog({ lanes, window, value, stored }: SpatialPool
       ...body,
       ...(skipBits < lane ? [`wire unused_skip = skip[${lane - 1}];`] : []),
       ...(spare.length > 0 ? [`wire unused = |{${spare.join(', ')}};`] : []),
-      ...(stored >= value ? ['wire unused_sign = unsigned_values;'] : []),
+      ...(stored >= value && !isSum ? ['wire unused_sign = unsigned_values;'] : []),
     ],
   });
 
   function extended(name: string, from: number, to: number): string {
     if (from >= to) return `${name}${range(to)}`;
+    if (isSum) return `{${literal(to - from, 0)}, ${name}}`;
     return `{{${to - from}{${name}[${from - 1}] & ~unsigned_values}}, ${name}}`;
   }
+}
+
+function added(left: string, right: string): string {
+  return `${left} + ${right}`;
 }
 
 function larger(left: string, right: string): string {

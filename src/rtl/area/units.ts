@@ -1,11 +1,8 @@
 /** The units of a machine that have gates, and how many of each there are. */
 import { assert } from '../../core/diagnostics.ts';
-import { crossChannelPoolModules } from '../../hw/cross-channel-pool/verilog.ts';
 import type { MachineConfig } from '../../hw/machine/config.ts';
-import { peArrayModules } from '../../hw/pe-array/verilog.ts';
-import { lookupTableModules } from '../../hw/requantise/table-verilog.ts';
-import { requantiseModules } from '../../hw/requantise/verilog.ts';
-import type { CountedModule, VerilogModule } from '../../hw/verilog.ts';
+import { acceleratorModules } from '../../hw/machine/verilog.ts';
+import type { VerilogModule } from '../../hw/verilog.ts';
 import type { SynthesisJob } from './synthesise.ts';
 
 export interface Unit extends SynthesisJob {
@@ -16,7 +13,7 @@ export interface Unit extends SynthesisJob {
 
 /** Every module of the machine that is logic; memories are counted in bits instead. */
 export function unitsOf(machine: MachineConfig): readonly Unit[] {
-  const modules = modulesOf(machine);
+  const modules = acceleratorModules(machine);
   for (const module of modules) checkMemories(module);
   return modules
     .filter(({ memoryBits }) => memoryBits === undefined)
@@ -26,15 +23,6 @@ export function unitsOf(machine: MachineConfig): readonly Unit[] {
       module,
       below: instantiated(module, modules),
     }));
-}
-
-function modulesOf(machine: MachineConfig): readonly CountedModule[] {
-  return [
-    ...peArrayModules(machine),
-    ...requantiseModules(machine),
-    ...lookupTableModules(machine),
-    ...crossChannelPoolModules(machine),
-  ];
 }
 
 /** Storage beyond this is no matter of flip-flops, and synthesis would take for ever to make it of them. */

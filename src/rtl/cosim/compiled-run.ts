@@ -6,13 +6,24 @@ import type { MachineConfig } from '../../hw/machine/config.ts';
 import type { VerilogModule } from '../../hw/verilog.ts';
 import { compileNetlist } from '../netlist/compile.ts';
 import type { Model } from '../netlist/model.ts';
-import { elaborate } from '../netlist/yosys.ts';
+import { elaborate, yosysVersion } from '../netlist/yosys.ts';
 import { type CosimCase, type CosimResult, tokensGiven } from './case.ts';
 import { commandWords } from './command-words.ts';
+import type { EngineBuilder } from './engine.ts';
 import { bufferImages } from './images.ts';
 
 /** The top module of what is compared. */
 export const topModule = 'compute_core';
+
+/** The engine that needs nothing but this package. */
+export const buildCompiled: EngineBuilder = async (machine, modules) => {
+  const model = await compileCompute(machine, modules);
+  return {
+    name: `JavaScript, compiled from the netlist of Yosys ${await yosysVersion()}`,
+    run: (cosimCase, _, limit) => runCompiled(model, cosimCase, limit),
+    close: () => undefined,
+  };
+};
 
 /** The compute side as a model that runs; seconds of work for an array of some hundred elements. */
 export async function compileCompute(

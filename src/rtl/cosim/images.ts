@@ -1,8 +1,8 @@
 /** A case's operands, laid out over the banks of the buffers. */
 
-import { wideShape } from '../../hw/buffers/wide-verilog.ts';
+import { type WideBuffer, wideShape } from '../../hw/buffers/wide-verilog.ts';
 import { computeShape } from '../../hw/compute/shape.ts';
-import type { CosimCase, LoadedBuffer } from './case.ts';
+import { type CosimCase, type LoadedBuffer, loadedBuffers } from './case.ts';
 
 export interface BankImage {
   readonly buffer: LoadedBuffer;
@@ -14,49 +14,75 @@ export interface BankImage {
   readonly words: readonly number[];
 }
 
-interface Banking {
+export interface Banking {
   readonly banks: number;
   /** Bytes of a value. */
   readonly size: number;
+  /** Words of a bank. */
+  readonly depth: number;
+  /** Hierarchical name of a bank's memory below the compute core. */
+  readonly memory: (bank: number) => string;
 }
 
 /** How a buffer's bytes lie in its banks: value a in bank a mod banks. */
 export function bankings({ machine }: Pick<CosimCase, 'machine'>): Record<LoadedBuffer, Banking | undefined> {
   const { feature, weights, parameters, stored } = computeShape(machine);
   const { lookupTable } = machine.postProcessing.requantise;
+  const wide = (name: string, buffer: WideBuffer): Banking => {
+    const { banks, depth } = wideShape(buffer);
+    return {
+      banks,
+      size: buffer.bits / 8,
+      depth,
+      memory: (bank) => `${name}_memory.bank[${bank}].memory.values`,
+    };
+  };
   return {
-    feature: { banks: feature.banks, size: feature.bits / 8 },
-    weight: { banks: wideShape(weights).banks, size: weights.bits / 8 },
-    parameter: { banks: wideShape(parameters).banks, size: 4 },
-    table: lookupTable === null ? undefined : { banks: 1, size: stored / 8 },
+    feature: {
+      banks: feature.banks,
+      size: feature.bits / 8,
+      depth: feature.depth,
+      memory: (bank) => `feature_memory.store[${bank}].memory.values`,
+    },
+    weight: wide('weight', weights),
+    parameter: wide('parameter', parameters),
+    table:
+      lookupTable === null
+        ? undefined
+        : {
+            banks: 1,
+            size: stored / 8,
+            // The memory ends with the last value an activation can have.
+            depth: Math.min(
+              Math.floor((8 * lookupTable.bytes) / stored),
+              2 ** machine.peArray.activationBits,
+            ),
+            memory: () => 'table_lanes.memory.words',
+          },
   };
 }
 
-export function bufferImages(cosimCase: CosimCase): BankImage[] {
-  const images: BankImage[] = [];
-  for (const [name, banking] of Object.entries(bankings(cosimCase)) as [
-    LoadedBuffer,
-    Banking | undefined,
-  ][]) {
-    if (banking === undefined) continue;
-    const { banks, size } = banking;
-    const bytes = cosimCase.buffers[name];
-    const values = Math.floor(bytes.length / size);
-    for (let bank = 0; bank < banks; bank++) {
-      const words: number[] = [];
-      for (let value = bank; value < values; value += banks) {
-        let word = 0;
-        for (let byte = size - 1; byte >= 0; byte--) word = word * 256 + bytes[value * size + byte]!;
-        words.push(word);
-      }
-      images.push({ buffer: name, index: bank, bank: memoryName(name, bank), words });
-    }
-  }
-  return images;
+/** The values of a buffer, as many as its banks hold. */
+export function bufferValues(bytes: Uint8Array, { banks, size, depth }: Banking): number[] {
+  const values = Math.min(Math.floor(bytes.length / size), banks * depth);
+  return Array.from({ length: values }, (_, value) => {
+    let word = 0;
+    for (let byte = size - 1; byte >= 0; byte--) word = word * 256 + bytes[value * size + byte]!;
+    return word;
+  });
 }
 
-function memoryName(buffer: LoadedBuffer, bank: number): string {
-  if (buffer === 'feature') return `feature_memory.store[${bank}].memory.values`;
-  if (buffer === 'table') return 'table_lanes.memory.words';
-  return `${buffer}_memory.bank[${bank}].memory.values`;
+export function bufferImages(cosimCase: CosimCase): BankImage[] {
+  return loadedBuffers.flatMap((buffer) => {
+    const banking = bankings(cosimCase)[buffer];
+    if (banking === undefined) return [];
+    const { banks, memory } = banking;
+    const values = bufferValues(cosimCase.buffers[buffer], banking);
+    return Array.from({ length: banks }, (_, index) => ({
+      buffer,
+      index,
+      bank: memory(index),
+      words: values.filter((__, value) => value % banks === index),
+    }));
+  });
 }

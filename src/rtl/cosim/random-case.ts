@@ -4,12 +4,20 @@
  */
 import { assert } from '../../core/diagnostics.ts';
 import { containerBytes } from '../../core/fixed-point.ts';
-import { ceilDiv } from '../../core/integers.ts';
+import { alignUp, ceilDiv } from '../../core/integers.ts';
 import { hashSeed } from '../../core/random.ts';
 import type { Command, CommandOf } from '../../hw/isa/formats.ts';
 import { bufferBytes, type MachineConfig } from '../../hw/machine/config.ts';
 import { accumulatorBytes } from '../../hw/pe-array/config.ts';
-import { parameterRecordBytes, usesWideRecords } from '../../hw/requantise/parameters.ts';
+import {
+  operandMultiplierBits,
+  operandRecordBytes,
+  parameterRecordBytes,
+  usesWideRecords,
+  writeOperandRecords,
+} from '../../hw/requantise/parameters.ts';
+import { streamedBits } from '../../hw/requantise/verilog.ts';
+import type { SpatialPoolConfig } from '../../hw/spatial-pool/config.ts';
 import { lineBufferBytes } from '../../hw/spatial-pool/spatial-pool.ts';
 import { writeParameterRecords } from '../../kernels/records.ts';
 import type { CosimCase, LoadedBuffer } from './case.ts';
@@ -38,12 +46,13 @@ export function randomCase(machine: MachineConfig, seed: number, number: number,
   const low = isUnsigned ? 0 : -(2 ** (bits - 1));
   const numbers: Numbers = { isUnsigned, low, high: low + 2 ** bits - 1 };
   const buffers = randomOperands(machine, dice, numbers);
+  const sums = randomSums(machine, dice, numbers, buffers.parameter);
   const commands: Command[] = [];
   const most = machine.sequencer.queueDepth;
   const wanted = dice.between(1, 4);
   let outputAddress = 0;
   for (let tiles = 0; tiles < wanted; tiles++) {
-    const next = randomTile(machine, dice, numbers, size);
+    const next = randomTile(machine, dice, numbers, size, sums);
     if (commands.length + next.length > most) break;
     const post = next.find(({ op }) => op === 'postProcess') as Post;
     const bytes = outputBytes(next);
@@ -100,15 +109,24 @@ function outputBytes(commands: readonly Command[]): number {
 }
 
 /** One tile: a stream, a convolution, or a convolution in two or three chunks with partial sums between them. */
-function randomTile(machine: MachineConfig, dice: Dice, numbers: Numbers, size: number): Command[] {
+function randomTile(
+  machine: MachineConfig,
+  dice: Dice,
+  numbers: Numbers,
+  size: number,
+  sums: Sums,
+): Command[] {
   for (let attempt = 0; attempt < 10_000; attempt++) {
     const isStream = dice.chance(0.2);
     const chunks = !isStream && dice.chance(0.3) ? dice.between(2, 3) : 1;
-    const tile = isStream
-      ? randomStream(machine, dice, numbers)
-      : randomConvolution(machine, dice, numbers, size);
-    const post = randomPost(machine, dice, numbers, tile);
-    if (!fits(machine, tile, post, chunks)) continue;
+    const isSum = isStream && dice.chance(0.4);
+    const tile = isSum
+      ? summed(randomStream(machine, dice, numbers), sums)
+      : isStream
+        ? randomStream(machine, dice, numbers)
+        : randomConvolution(machine, dice, numbers, size);
+    const post = randomPost(machine, dice, numbers, tile, sums);
+    if (!fits(machine, tile, post, chunks, sums)) continue;
     const parts: Tile[] = Array.from({ length: chunks }, (_, chunk) => ({
       ...tile,
       accumulateIn: chunk > 0 ? 1 : 0,
@@ -254,10 +272,11 @@ function randomStream(machine: MachineConfig, dice: Dice, numbers: Numbers): Til
   };
 }
 
-function randomPost(machine: MachineConfig, dice: Dice, numbers: Numbers, tile: Tile): Post {
+function randomPost(machine: MachineConfig, dice: Dice, numbers: Numbers, tile: Tile, sums: Sums): Post {
   const { crossChannelPool, spatialPool } = machine.postProcessing;
   const { low, high } = numbers;
-  const passes = tile.stream === 1 && dice.chance(0.4);
+  const isSum = tile.operands > 0;
+  const passes = tile.stream === 1 && !isSum && dice.chance(0.4);
   const bounds = [dice.between(low, high), dice.between(low, high)].sort((a, b) => a - b);
   const narrow = dice.chance(0.3);
   // The table has an entry for every value that can reach it.
@@ -267,11 +286,11 @@ function randomPost(machine: MachineConfig, dice: Dice, numbers: Numbers, tile: 
     (ratio) => tile.filters % ratio === 0 && ratio <= (crossChannelPool?.maximumRatio ?? 1),
   );
   const pools = spatialPool !== null && dice.chance(0.5);
-  const pooling = pools ? randomPooling(spatialPool.maximumWindow, dice, tile) : noPooling;
+  const pooling = pools ? randomPooling(spatialPool, dice, tile) : noPooling;
   return {
     op: 'postProcess',
     requantise: passes ? 0 : 1,
-    parameterAddress: dice.between(0, 2) * parameterRecordBytes(machine),
+    parameterAddress: isSum ? sums.address : dice.between(0, 2) * parameterRecordBytes(machine),
     low: narrow ? bounds[0]! : low,
     high: narrow ? bounds[1]! : high,
     zeroPoint: dice.between(low, high),
@@ -279,7 +298,7 @@ function randomPost(machine: MachineConfig, dice: Dice, numbers: Numbers, tile: 
     unsigned: numbers.isUnsigned ? 1 : 0,
     ratio: dice.pick(ratios),
     mean: 0,
-    countPadding: 0,
+    countPadding: pooling.poolKind === 2 ? dice.bit() : 0,
     outRows: tile.outRows,
     outColumns: tile.outColumns,
     ...pooling,
@@ -297,7 +316,7 @@ const noPooling = {
   padLeft: 0,
 } as const;
 
-function randomPooling(maximumWindow: number, dice: Dice, tile: Tile) {
+function randomPooling({ maximumWindow, average }: SpatialPoolConfig, dice: Dice, tile: Tile) {
   const axis = (size: number) => {
     const window = dice.between(1, Math.min(maximumWindow, size + 1));
     const stride = dice.between(1, Math.min(4, window + 1));
@@ -310,7 +329,7 @@ function randomPooling(maximumWindow: number, dice: Dice, tile: Tile) {
   const rows = axis(tile.outRows);
   const columns = axis(tile.outColumns);
   return {
-    poolKind: 1,
+    poolKind: average && dice.chance(0.4) ? 2 : 1,
     windowRows: rows.window,
     windowColumns: columns.window,
     strideRows: rows.stride,
@@ -323,16 +342,20 @@ function randomPooling(maximumWindow: number, dice: Dice, tile: Tile) {
 }
 
 /** Whether the tile's operands, sums and results fit the buffers. */
-function fits(machine: MachineConfig, tile: Tile, post: Post, chunks: number): boolean {
+function fits(machine: MachineConfig, tile: Tile, post: Post, chunks: number, sums: Sums): boolean {
   const { buffers, peArray } = machine;
   const features =
-    tile.featureAddress + (tile.stream === 1 ? tile.filters : tile.groups * tile.channels) * tile.planePitch;
+    tile.featureAddress +
+    Math.max(0, tile.operands - 1) * tile.operandPitch +
+    (tile.stream === 1 ? tile.filters : tile.groups * tile.channels) * tile.planePitch;
   if (features > buffers.feature.bytes) return false;
   const taps = tile.kernelRows * tile.kernelColumns;
   const weights = tile.groups * tile.channels * taps * tile.filters * tile.weightBytes;
   if (tile.stream === 0 && tile.weightAddress + weights > buffers.weight.bytes) return false;
   const filters = tile.groups * tile.filters;
-  if (post.parameterAddress + filters * parameterRecordBytes(machine) > buffers.parameter.bytes) return false;
+  const records = tile.operands * operandRecordBytes + filters * parameterRecordBytes(machine);
+  const end = tile.operands > 0 ? buffers.parameter.bytes : sums.address;
+  if (post.parameterAddress + records > end) return false;
   if (chunks > 1) {
     const vectors = ceilDiv(tile.outRows * tile.outColumns, peArray.rows) * filters;
     const vectorBytes = peArray.rows * accumulatorBytes(peArray.accumulatorBits);
@@ -342,7 +365,7 @@ function fits(machine: MachineConfig, tile: Tile, post: Post, chunks: number): b
   if (maps * post.outRows * post.outColumns * tile.elementBytes > buffers.output.bytes) return false;
   if (post.poolKind === 0) return true;
   const line = lineBufferBytes(
-    'maximum',
+    post.poolKind === 2 ? 'average' : 'maximum',
     post.windowRows,
     post.strideRows,
     post.outColumns,
@@ -350,6 +373,43 @@ function fits(machine: MachineConfig, tile: Tile, post: Post, chunks: number): b
     tile.elementBytes,
   );
   return line <= buffers.pool.bytes;
+}
+
+/** What the sums of a case share: so many operands, and where their records lie, those of the filters behind them. */
+interface Sums {
+  readonly operands: number;
+  readonly address: number;
+}
+
+/** Puts records for sums into the second half of the parameter buffer. */
+function randomSums(machine: MachineConfig, dice: Dice, { low, high }: Numbers, parameter: Uint8Array): Sums {
+  const operands = dice.between(2, dice.chance(0.8) ? 4 : 15);
+  const address = alignUp(Math.floor(parameter.length / 2), 4);
+  const view = new DataView(parameter.buffer);
+  writeOperandRecords(
+    view,
+    address,
+    Array.from({ length: operands }, () => ({
+      zeroPoint: dice.between(low, high),
+      multiplier: dice.chance(0.3) ? 1 : dice.between(1, 2 ** operandMultiplierBits - 1),
+    })),
+  );
+  const records = address + operands * operandRecordBytes;
+  const size = parameterRecordBytes(machine);
+  writeParameterRecords(
+    view,
+    records,
+    Array.from({ length: Math.floor((parameter.length - records) / size) }, () =>
+      randomRecord(machine, dice, operandMultiplierBits),
+    ),
+    usesWideRecords(machine),
+  );
+  return { operands, address };
+}
+
+/** A stream as a sum of several maps. */
+function summed(tile: Tile, { operands }: Sums): Tile {
+  return { ...tile, operands, operandPitch: tile.filters * tile.planePitch };
 }
 
 /** Buffers full of values of the machine's formats. */
@@ -369,7 +429,8 @@ function randomOperands(
   };
   const feature = containerBytes(peArray.activationBits);
   const weight = containerBytes(peArray.weightBits);
-  const top = 2 ** (peArray.weightBits - 1);
+  // Small weights now and then, so that sums are small too and rounding shows.
+  const top = 2 ** Math.min(peArray.weightBits - 1, dice.chance(0.3) ? 1 : 15);
   const drawWeight = peArray.weightBits === 1 ? () => dice.pick([-1, 1]) : () => dice.between(-top, top - 1);
   const parameter = new Uint8Array(bufferBytes(machine, 'parameter'));
   const size = parameterRecordBytes(machine);
@@ -388,19 +449,19 @@ function randomOperands(
   };
 }
 
-/** A record whose results spread over the values' range: the shift follows the size of usual sums. */
-function randomRecord(machine: MachineConfig, dice: Dice) {
+/**
+ * A record whose results spread over the values' range: the shift follows the size of usual sums, which have `moreBits`
+ * more where they are sums of operands.
+ */
+function randomRecord(machine: MachineConfig, dice: Dice, moreBits = 0) {
   const { peArray, postProcessing } = machine;
   const { form, multiplierBits } = postProcessing.requantise;
   const half = 2 ** (peArray.accumulatorBits - 2);
-  // A streamed value plus its bias stays inside the accumulator, which the simulator's stream register exceeds.
-  const room = Math.max(
-    0,
-    Math.min(half, 2 ** 30, 2 ** (peArray.accumulatorBits - 1) - 2 ** (peArray.activationBits + 1)),
-  );
+  // Streams have no bias when networks are compiled; here they have one that leaves their sum its room.
+  const room = Math.min(half, 2 ** 30, 2 ** (streamedBits(machine) - 3));
   const usual = 2 ** (peArray.activationBits + peArray.weightBits);
   const bias = dice.between(-Math.min(room, usual), Math.min(room, usual));
-  const spread = dice.between(0, peArray.weightBits + 3);
+  const spread = dice.between(0, peArray.weightBits + 3 + moreBits);
   if (form === 'shift') {
     const power = dice.between(0, multiplierBits - 1);
     const unit = Math.max(1, 2 ** power / 256);
@@ -413,7 +474,10 @@ function randomRecord(machine: MachineConfig, dice: Dice) {
     };
   }
   const most = 2 ** multiplierBits - 1;
-  const positiveMultiplier = dice.between(Math.ceil(most / 2), most);
+  const positiveMultiplier = dice.chance(0.3)
+    ? // Ties need a power of two.
+      2 ** (multiplierBits - 1)
+    : dice.between(Math.ceil(most / 2), most);
   return {
     bias,
     positiveMultiplier,

@@ -1,0 +1,132 @@
+/** What a co-simulation is worth: deliberate mistakes in the emitted Verilog, every one of which it must find. */
+import { describe, expect, it } from 'vitest';
+import { computeModules } from '../../src/hw/compute/core-verilog.ts';
+import type { VerilogModule } from '../../src/hw/verilog.ts';
+import { coSimulate } from '../../src/rtl/cosim/co-simulate.ts';
+import { buildCompiled } from '../../src/rtl/cosim/compiled-run.ts';
+import { smallMachine } from './machine.test-helper.ts';
+
+interface Mutation {
+  readonly mistake: string;
+  readonly module: string;
+  readonly from: RegExp;
+  readonly to: string;
+}
+
+const mutations: readonly Mutation[] = [
+  {
+    mistake: 'products are unsigned',
+    module: 'pe',
+    from: /= feature \* weight;/,
+    to: '= $unsigned(feature) * $unsigned(weight);',
+  },
+  {
+    mistake: 'accumulators wrap instead of saturating',
+    module: 'pe',
+    from: /wire above = [^;]*;/,
+    to: "wire above = 1'b0;",
+  },
+  {
+    mistake: 'a fold drains one column too few',
+    module: 'chain_control',
+    from: /columns_left <= fold_columns;/,
+    to: "columns_left <= fold_columns - 3'd1;",
+  },
+  {
+    mistake: 'the chain counts as free a cycle late',
+    module: 'chain_control',
+    from: /\(take & last_column & ~fill\)/,
+    to: "1'b0",
+  },
+  {
+    mistake: 'a group of maps starts from the maximum of the one before',
+    module: 'cross_channel_pool',
+    from: /valid & \(first \| /,
+    to: "valid & (1'b0 | ",
+  },
+  {
+    mistake: 'ties are rounded up instead of to even',
+    module: 'requantise_lane',
+    from: /wire round_up = [^;]*;/,
+    to: 'wire round_up = rest[0];',
+  },
+  {
+    mistake: 'bank conflicts are ignored',
+    module: 'feature_buffer',
+    from: /assign done = [^;]*;/,
+    to: 'assign done = read;',
+  },
+  {
+    mistake: 'a pooling window is a row too high',
+    module: 'write_sequencer',
+    from: /(wire \[7:0\] first_open_left = [^;]*) - 8'd1;/,
+    to: '$1;',
+  },
+  {
+    mistake: 'a pooling window is a column too wide',
+    module: 'spatial_pool',
+    from: /(wire \[\d+:0\] width = )([^;]*);/,
+    to: "$1($2) + 1'd1;",
+  },
+  {
+    mistake: 'rows outside of the map are read',
+    module: 'tile_sequencer',
+    from: /wire row_inside = [^;]*;/,
+    to: "wire row_inside = 1'b1;",
+  },
+  {
+    mistake: "a tile does not wait for the store queue's token",
+    module: 'tile_sequencer',
+    from: / & \(~waits_store \| has_store\)/,
+    to: '',
+  },
+  {
+    mistake: 'partial sums of the chunk before are lost',
+    module: 'pe',
+    from: /preload \? shadow/,
+    to: "preload ? 18'd0",
+  },
+  {
+    mistake: 'averages are rounded down',
+    module: 'window_average',
+    from: /(wire \[\d+:0\] dividend = [^+;]*) \+ [^;]*;/,
+    to: '$1;',
+  },
+  {
+    mistake: 'operands of a sum have the multiplier of the first',
+    module: 'stream_sums',
+    from: /records\[operand\]/,
+    to: "records[4'd0]",
+  },
+  {
+    mistake: 'the zero point is not subtracted',
+    module: 'feature_lanes',
+    from: / - zero;/,
+    to: ';',
+  },
+];
+
+/** Enough for every unit to be met in every way. */
+const tiles = 120;
+
+async function mismatches(modules: readonly VerilogModule[]): Promise<number> {
+  const totals = await coSimulate(smallMachine, { seed: 7, tiles, build: buildCompiled, modules });
+  return totals.cycleMismatches + totals.byteMismatches;
+}
+
+describe('co-simulation', () => {
+  const modules = computeModules(smallMachine);
+
+  it('finds nothing in the Verilog as it is', async () => {
+    expect(await mismatches(modules)).toBe(0);
+  });
+
+  it.each(mutations)('finds it when $mistake', async ({ module, from, to }) => {
+    const mutated = modules.map((original) =>
+      original.name === module ? { ...original, text: original.text.replace(from, to) } : original,
+    );
+    const changed = mutated.filter(({ text }, index) => text !== modules[index]!.text);
+    expect(changed.map(({ name }) => name)).toEqual([module]);
+    expect(await mismatches(mutated)).toBeGreaterThan(0);
+  });
+});
