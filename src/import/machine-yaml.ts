@@ -19,6 +19,14 @@ export function readMachine(text: string, file: string): MachineConfig {
       positionOf(['buffers', 'feature', 'banks']),
     );
   }
+  const { rows, columns, depthwise } = machine.peArray;
+  const side = depthwise?.kernel ?? 0;
+  if (side > rows || side ** 2 > columns) {
+    throw new InputError(
+      `peArray.depthwise.kernel: ${side} x ${side} taps need an array of ${side} rows and ${side ** 2} columns, expected a smaller kernel than the ${rows} x ${columns} elements allow, or null`,
+      positionOf(['peArray', 'depthwise', 'kernel']),
+    );
+  }
   if (machine.dram.kind !== 'file') return { ...machine, dram: machine.dram };
   const { path } = machine.dram;
   return { ...machine, dram: readDram(isAbsolute(path) ? path : join(dirname(file), path)) };

@@ -24,16 +24,18 @@ export const peArraySchema = z
       ),
     depthwise: z
       .strictObject({
-        taps: z
+        kernel: z
           .int()
           .min(1)
-          .max(256)
-          .describe('Most taps of a kernel, summed by a tree over the multipliers of so many columns'),
+          .max(15)
+          .describe(
+            'Rows and columns of the kernels it takes; a tree of adders sums their taps, each by the multipliers of a column',
+          ),
       })
       .nullable()
       .default(null)
       .describe(
-        'Depthwise mode: one row of R values a cycle passes shift registers and a tree of adders; null: a depthwise layer uses one column',
+        'Depthwise mode, for column strides 1 and 2: a row of R values a cycle passes shift registers and a tree of adders; null: a depthwise layer uses one column',
       ),
   })
   .describe(

@@ -2,13 +2,17 @@
  * Depthwise mode of the array: a channel a group, one filter each.
  *
  * The feature buffer delivers `R` consecutive values of one input row a cycle. Shift registers hold the last `kernelRows`
- * of these, and a tree of adders over taps x lanes of the multipliers sums one output a lane. A channel is walked in
+ * of these; element (l, t) of the array multiplies what tap t of output column l of the strip wants, and a tree of adders a row
+ * sums one output a lane. A channel is walked in
  * vertical strips of `depthwiseLanes` output columns; a strip takes one read an input row it needs, rows in the padding
  * included, and every read from the kernel's last row on, `strideRows` apart, completes one vector of sums.
  */
 import { ceilDiv } from '../../core/integers.ts';
 import type { PeArrayConfig } from './config.ts';
 import type { TapGeometry } from './pe-array.ts';
+
+/** Column strides that the multiplexers in front of the multipliers know. */
+export const depthwiseStrides = 2;
 
 /** Output columns of a strip; 0 if the machine or the mode can't do this kernel. */
 export function depthwiseLanes(
@@ -17,10 +21,10 @@ export function depthwiseLanes(
   kernelColumns: number,
   strideColumns: number,
 ): number {
-  const taps = kernelRows * kernelColumns;
-  if (depthwise === null || taps > depthwise.taps || kernelColumns > rows) return 0;
-  const inRow = Math.floor((rows - kernelColumns) / strideColumns) + 1;
-  return Math.min(inRow, Math.floor((rows * columns) / taps));
+  if (depthwise === null || kernelRows !== depthwise.kernel || kernelColumns !== depthwise.kernel) return 0;
+  if (strideColumns > depthwiseStrides || kernelColumns > rows || kernelRows * kernelColumns > columns)
+    return 0;
+  return Math.floor((rows - kernelColumns) / strideColumns) + 1;
 }
 
 /** One strip of one channel; all channels are alike. */
