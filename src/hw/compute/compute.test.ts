@@ -109,7 +109,7 @@ function run(machine: MachineConfig, program: readonly Command[]) {
 
 describe('compute unit in depthwise mode', () => {
   const machine = machineOf(8, 2);
-  const array = { ...machine, peArray: { ...machine.peArray, depthwise: { taps: 4 } } };
+  const array = { ...machine, peArray: { ...machine.peArray, depthwise: { kernel: 2 } } };
 
   it('walks a channel in strips, a row read a cycle, and hands on a vector a row', () => {
     // 2x2 taps, 8 values a read, 16 multipliers: 4 lanes. 7 columns are two strips of 4 + 1 reads, for each of 3 channels.

@@ -33,7 +33,7 @@ const geometry: fc.Arbitrary<TapGeometry> = fc
 
 describe('depthwise mode', () => {
   it('has as many lanes as fit the row that is read and the multipliers', () => {
-    const array = { rows: 16, columns: 16, depthwise: { taps: 9 } };
+    const array = { rows: 16, columns: 16, depthwise: { kernel: 3 } };
     expect(depthwiseLanes(array, 3, 3, 1)).toBe(14);
     expect(depthwiseLanes(array, 3, 3, 2)).toBe(7);
     expect(depthwiseLanes(array, 2, 2, 1)).toBe(15);
@@ -47,7 +47,7 @@ describe('depthwise mode', () => {
   it('covers every output column once, and reads no more values than a row of lanes', () => {
     fc.assert(
       fc.property(geometry, between(4, 16), between(1, 20), (tile, rows, banks) => {
-        const array = { rows, columns: 25, depthwise: { taps: 25 } };
+        const array = { rows, columns: 25, depthwise: { kernel: 5 } };
         const lanes = depthwiseLanes(array, tile.kernelRows, tile.kernelColumns, tile.strideColumns);
         fc.pre(lanes > 0);
         const covered: number[] = [];
