@@ -11,7 +11,14 @@ import { alignUp } from '../core/integers.ts';
 import { AddressMapping } from '../hw/dram/address.ts';
 import { capacityBytes, type DramConfig, geometryOf } from '../hw/dram/config.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
-import { inputRowsFor, tileRecordBytes, tileWeightBytes, type ValueSizes, workloadOf } from './geometry.ts';
+import {
+  convolvedRowsFor,
+  inputRowsFor,
+  tileRecordBytes,
+  tileWeightBytes,
+  type ValueSizes,
+  workloadOf,
+} from './geometry.ts';
 import type { Places } from './places.ts';
 import { type DramShares, inputMapValues, lastUses, outputMapValues, type Step, tableOf } from './steps.ts';
 import { type CostEstimate, type Tiling, tilingSizes } from './tiling.ts';
@@ -167,7 +174,8 @@ function findPlanarMaps(
       step.outputShape[2] === columns &&
       tiling.tileRows >= rows;
     const isReadWhole = ({ step, tiling, places }: TiledStep): boolean => {
-      const needed = inputRowsFor(step, workloadOf(step), { first: 0, end: step.convolvedShape[1] });
+      const convolved = convolvedRowsFor(step, { first: 0, end: step.outputShape[1] });
+      const needed = inputRowsFor(step, workloadOf(step), convolved);
       return (
         step.reading.rowStep === 1 &&
         step.inputShape[0] === total &&
