@@ -334,12 +334,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       .command_valid(head_valid),
       .command(head),
       .command_take(head_take),
-<<<<<<< HEAD
       ${connect(['clk', 'rst', 'resting', 'from_load', 'from_store', 'to_load', 'read', 'wanted', 'addresses', 'read_done', 'weight_address', 'step', 'first', 'accumulate_in', 'unsigned_features', 'zero_point', 'subtract', 'chain_free', 'swap', 'preload', 'preload_two', 'stream_start', 'fetch', 'operand', 'is_sum', 'stream_read', 'offer', 'offer_free', 'stream_end', 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post'])}
-=======
-      .resting(resting),
-      ${connect(['clk', 'rst', 'from_load', 'from_store', 'to_load', 'read', 'wanted', 'addresses', 'read_done', 'weight_address', 'step', 'first', 'accumulate_in', 'unsigned_features', 'zero_point', 'subtract', 'chain_free', 'swap', 'preload', 'preload_two', 'stream_start', 'fetch', 'operand', 'is_sum', 'stream_read', 'offer', 'offer_free', 'stream_end', 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post'])}
->>>>>>> main
     );
 
     // The chain, and what is taken from it or from the stream.
