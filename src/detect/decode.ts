@@ -94,7 +94,10 @@ function decodeOutput(
 }
 
 /** Classes that a box may have, and what each makes of its objectness. */
-function classShares(head: DetectorHead, score: (index: number) => number): { index: number; share: number }[] {
+function classShares(
+  head: DetectorHead,
+  score: (index: number) => number,
+): { index: number; share: number }[] {
   if (!head.classScores) return [{ index: 0, share: 1 }];
   if (head.kind === 'yolov2') return [bestClass(head.classes.length, score)];
   return head.classes.map((_, index) => ({ index, share: sigmoid(score(index)) }));

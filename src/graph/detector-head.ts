@@ -25,7 +25,9 @@ export function checkDetector({ detector, nodes, outputs }: Graph): void {
     throw new InputError(`detector: masks: ${odd}, expected 0 to ${anchors.length - 1}, one of the anchors`);
   }
   if ((masks?.length ?? 1) > outputs.length) {
-    throw new InputError(`detector: ${masks!.length} masks, expected one an output, there are ${outputs.length}`);
+    throw new InputError(
+      `detector: ${masks!.length} masks, expected one an output, there are ${outputs.length}`,
+    );
   }
   for (const [at, own] of anchorsOfOutputs(detector).entries()) {
     const wanted = own.length * fieldsPerAnchor(detector);
