@@ -28,8 +28,7 @@ const networkSchema = z.object({
     z.object({
       name: z.string().max(200).nullish(),
       layers,
-      input_layers: z.unknown(),
-      output_layers: z.unknown(),
+      output_layers: z.unknown().optional(),
     }),
   ]),
 });
