@@ -238,7 +238,10 @@ export interface SimulationJob {
   readonly numbers?: NumberOptions | undefined;
   /** Absent: timing mode. */
   readonly data?: { readonly quantised: QuantisedNetwork; readonly input: Float32Array } | undefined;
-  readonly observer?: Observer | undefined;
+  /** What watches the run, or what makes that once the program is known. */
+  readonly observer?: Observer | ((program: Program) => Observer | undefined) | undefined;
+  /** Hears now and then how many of how many commands were handed out, and the cycle. */
+  readonly onProgress?: ((commands: number, total: number, cycle: number) => void) | undefined;
   /** Tensors to copy out of DRAM besides the network's outputs. */
   readonly keep?: ((tensor: string) => boolean) | undefined;
 }
@@ -252,7 +255,7 @@ export interface Simulation extends ProgramRun {
 
 /** Stages 4 to 6: schedules the network on the machine, emits the program, and runs it. */
 export async function simulate(job: SimulationJob): Promise<Simulation> {
-  const { network, machine, data, observer, keep } = job;
+  const { network, machine, data, observer, onProgress, keep } = job;
   const numbers = data?.quantised.numbers ?? job.numbers ?? numbersOn(machine);
   if (data !== undefined) checkMachineDoes(machine, numbers);
   const program = compileProgram(
@@ -264,7 +267,10 @@ export async function simulate(job: SimulationJob): Promise<Simulation> {
   const input = data && quantiseInput(data.input, data.quantised.tensors.get(network.graph.input.name)!);
   const run = await runProgram(program, machine, {
     data: data && input && { quantised: data.quantised, input },
-    observer,
+    observer: typeof observer === 'function' ? observer(program) : observer,
+    ...(onProgress && {
+      onProgress: (commands: number, cycle: number) => onProgress(commands, program.commands.length, cycle),
+    }),
     ...(keep && { keep }),
   });
   return { ...run, network, machine, program, mode: data === undefined ? 'timing' : 'full' };

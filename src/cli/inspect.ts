@@ -11,6 +11,7 @@ import { compileProgram } from '../schedule/program.ts';
 import {
   addCommand,
   dimOption,
+  formatOption,
   fusionOption,
   hardwareOption,
   type Json,
@@ -38,6 +39,7 @@ export function addInspect(program: Command, output: Output): void {
     .option('--explain <layer>', 'why the layer is cut as it is: the best tilings, estimated and simulated')
     .addOption(virtualFeatureMapsOption())
     .addOption(fusionOption())
+    .addOption(formatOption())
     .addOption(jsonOption())
     .action(async (model: string, options: InspectOptions) => {
       const loaded = loadNetwork(model, { dims: options.dim });

@@ -18,6 +18,7 @@ import {
 } from '../pipeline.ts';
 import type { QuantisedNetwork } from '../quant/quantised.ts';
 import { serialiseQuantised } from '../quant/serialise.ts';
+import { reportFormats } from '../report/table-forms.ts';
 import type { Output } from './output.ts';
 
 /** A file that comes with the package, whether this runs from `src/` or `dist/`. */
@@ -171,9 +172,20 @@ export const jsonOption = () =>
     parseJsonFile,
   );
 
-/** Starts a command; every one has `--verbose`. */
+/** Of every command that prints figures. */
+export const formatOption = () =>
+  new Option(
+    '--format <format>',
+    'what to print: aligned tables, Markdown, CSV (the tables alone) or JSON',
+  ).choices([...reportFormats]);
+
+/** Starts a command; every one has `--verbose` and `--quiet`. */
 export function addCommand(program: Command, name: string, summary: string): Command {
-  return program.command(name).description(summary).option('--verbose', 'say on stderr what is going on');
+  return program
+    .command(name)
+    .description(summary)
+    .option('--verbose', 'say on stderr what is going on')
+    .addOption(new Option('--quiet', 'say nothing but complaints on stderr').conflicts('verbose'));
 }
 
 export type Mode = 'full' | 'timing';

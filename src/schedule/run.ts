@@ -10,7 +10,7 @@ import { memoryMap } from '../hw/machine/memory-map.ts';
 import { createMemory, loadKernels, MAXIMUM_MEMORY_BYTES } from '../kernels/kernels.ts';
 import type { QuantisedNetwork } from '../quant/quantised.ts';
 import { makeValues } from '../quant/values.ts';
-import type { Observer } from '../sim/trace.ts';
+import type { Observer, ProgressListener } from '../sim/trace.ts';
 import { readMap, writeConstants, writeMap } from './image.ts';
 import type { Program } from './program.ts';
 
@@ -24,6 +24,7 @@ export interface RunData {
 export interface RunOptions {
   readonly data?: RunData | undefined;
   readonly observer?: Observer | undefined;
+  readonly onProgress?: ProgressListener | undefined;
   /** Which maps to copy out of DRAM when their pass ends, if they get there; the network's outputs always are. */
   readonly keep?: (tensor: string) => boolean;
 }
@@ -42,12 +43,12 @@ export interface ProgramRun {
 export async function runProgram(
   program: Program,
   machine: MachineConfig,
-  { data, observer, keep = () => false }: RunOptions = {},
+  { data, observer, onProgress, keep = () => false }: RunOptions = {},
 ): Promise<ProgramRun> {
   const commands = decodeProgram(encodeProgram(program.commands));
   const tensors = new Map<string, IntegerValues>();
   if (data === undefined) {
-    return { result: runMachine(machine, commands, { observer }), tensors, overflows: 0 };
+    return { result: runMachine(machine, commands, { observer, onProgress }), tensors, overflows: 0 };
   }
 
   const map = memoryMap(machine, commands, program.layout.totalBytes);
@@ -71,6 +72,7 @@ export async function runProgram(
   const result = runMachine(machine, commands, {
     data: dataPath,
     observer,
+    onProgress,
     onStep(index) {
       const { first, end } = program.passes[index]!;
       for (const { step, places } of program.steps.slice(first, end)) {
