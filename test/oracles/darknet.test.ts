@@ -1,5 +1,5 @@
 /** Darknet networks beside plain loops written from what Darknet's forward functions do. */
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -136,11 +136,16 @@ function random(count: number, seed: number): Float32Array {
   return Float32Array.from({ length: count }, () => draw() / 2 ** 32 + 0.05);
 }
 
+/** The bytes of values. */
+const bytesOf = ({ buffer, byteOffset, byteLength }: Int32Array | Float32Array) =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
 /** A weight file; before version 0.2 the count of pictures has 32 bits. */
 function weightFile(name: string, values: Float32Array, old = false): string {
   const header = new Int32Array(old ? [0, 1, 0, 7] : [0, 2, 0, 7, 0]);
   const path = join(folder, name);
-  writeFileSync(path, Buffer.concat([Buffer.from(header.buffer), Buffer.from(values.buffer as ArrayBuffer)]));
+  writeFileSync(path, bytesOf(header));
+  appendFileSync(path, bytesOf(values));
   return path;
 }
 

@@ -1,5 +1,5 @@
 /** TensorFlow.js layers models beside the same layers built from TensorFlow.js' own operations. */
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -32,10 +32,9 @@ function modelFile(model: object, weights: Weights): { path: string; values: Val
       weights: Object.entries(weights).map(([name, shape]) => ({ name, shape, dtype: 'float32' })),
     },
   ];
-  writeFileSync(
-    join(folder, 'group1-shard1of1.bin'),
-    Buffer.concat([...values.values()].map((part) => Buffer.from(part.buffer))),
-  );
+  for (const { buffer, byteOffset, byteLength } of values.values()) {
+    appendFileSync(join(folder, 'group1-shard1of1.bin'), new Uint8Array(buffer, byteOffset, byteLength));
+  }
   const path = join(folder, 'model.json');
   writeFileSync(
     path,

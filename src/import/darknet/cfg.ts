@@ -72,6 +72,15 @@ export class Section {
     return value;
   }
 
+  /** 0 or 1 for each of the keys; the values given are the defaults. */
+  switches<K extends string>(defaults: Readonly<Record<K, boolean>>): Record<K, boolean> {
+    const read = Object.entries<boolean>(defaults).map(([key, otherwise]) => [
+      key,
+      this.integer(key, otherwise ? 1 : 0, 0, 1) === 1,
+    ]);
+    return Object.fromEntries(read);
+  }
+
   word(key: string, otherwise: string): string {
     return this.#entry(key)?.value ?? otherwise;
   }

@@ -35,15 +35,18 @@ const TRAINING = [
 /** Added to the variance where Darknet runs on a GPU or is built from its later sources. */
 const EPSILON = 1e-5;
 
-const ACTIVATIONS: ReadonlyMap<string, readonly [op: AnyOp, attributes: Readonly<Record<string, number>>]> =
-  new Map([
-    ['leaky', [leakyRelu, { slope: 0.1 }]],
-    ['relu', [relu, {}]],
-    ['relu6', [clippedRelu, { maximum: 6 }]],
-    ['logistic', [sigmoid, {}]],
-    ['tanh', [tanh, {}]],
-    ['swish', [silu, {}]],
-  ]);
+type Activation = readonly [op: AnyOp, attributes: Readonly<Record<string, number>>];
+
+const ACTIVATIONS: ReadonlyMap<string, Activation> = new Map(
+  Object.entries<Activation>({
+    leaky: [leakyRelu, { slope: 0.1 }],
+    relu: [relu, {}],
+    relu6: [clippedRelu, { maximum: 6 }],
+    logistic: [sigmoid, {}],
+    tanh: [tanh, {}],
+    swish: [silu, {}],
+  }),
+);
 
 /** The activation a section asks for, behind a tensor. */
 function activated(section: Section, graph: DarknetGraph, otherwise: string, tensor: string): string {
@@ -355,9 +358,9 @@ const region: LayerReader = (section, graph) => {
   const count = section.integer('num', 1, 1, 64);
   const classes = section.integer('classes', 20, 1, 10_000);
   section.only({ coords: 4, background: 0 });
-  const takesSoftmax = section.integer('softmax', 0, 0, 1) === 1;
+  const { softmax: takesSoftmax } = section.switches({ softmax: false });
   if (!takesSoftmax && classes > 1) {
-    throw new InputError('softmax: 0 is not read here, expected 1', section.positionOf('softmax'));
+    throw new InputError('softmax: 0 is not read here, expected 1');
   }
   if (section.has('tree')) throw new InputError('tree: is not read here', section.positionOf('tree'));
   const anchors = anchorPairs(section, count);
@@ -407,28 +410,30 @@ const yolo: LayerReader = (section, graph) => {
 };
 
 /** By the names that Darknet has for them. */
-export const layerReaders: ReadonlyMap<string, LayerReader> = new Map([
-  ['convolutional', convolutional],
-  ['conv', convolutional],
-  ['connected', connected],
-  ['conn', connected],
-  ['maxpool', maxpool],
-  ['max', maxpool],
-  ['avgpool', avgpool],
-  ['avg', avgpool],
-  ['route', route],
-  ['shortcut', shortcut],
-  ['upsample', upsample],
-  ['reorg', reorg],
-  ['reorg3d', reorg3d],
-  ['dropout', dropout],
-  ['activation', activationLayer],
-  ['softmax', softmaxLayer],
-  ['soft', softmaxLayer],
-  ['cost', cost],
-  ['region', region],
-  ['yolo', yolo],
-]);
+export const layerReaders: ReadonlyMap<string, LayerReader> = new Map(
+  Object.entries({
+    convolutional: convolutional,
+    conv: convolutional,
+    connected: connected,
+    conn: connected,
+    maxpool: maxpool,
+    max: maxpool,
+    avgpool: avgpool,
+    avg: avgpool,
+    route: route,
+    shortcut: shortcut,
+    upsample: upsample,
+    reorg: reorg,
+    reorg3d: reorg3d,
+    dropout: dropout,
+    activation: activationLayer,
+    softmax: softmaxLayer,
+    soft: softmaxLayer,
+    cost: cost,
+    region: region,
+    yolo: yolo,
+  }),
+);
 
 export function supportedLayers(): string[] {
   return [...layerReaders.keys()];

@@ -25,19 +25,22 @@ import type { KerasLayer } from './layer.ts';
 export type LayerReader = (layer: KerasLayer, inputs: readonly Value[], context: TfjsContext) => Value;
 
 /** Activations by name, with the attributes that Keras means. */
-const ACTIVATIONS: ReadonlyMap<string, readonly [op: AnyOp, attributes: Readonly<Record<string, number>>]> =
-  new Map([
-    ['relu', [relu, {}]],
-    ['relu6', [clippedRelu, { maximum: 6 }]],
-    ['leaky_relu', [leakyRelu, { slope: 0.2 }]],
-    ['sigmoid', [sigmoid, {}]],
-    ['tanh', [tanh, {}]],
-    ['swish', [silu, {}]],
-    ['silu', [silu, {}]],
-    ['hard_swish', [hardSwish, {}]],
-    ['hard_silu', [hardSwish, {}]],
-    ['softmax', [softmax, {}]],
-  ]);
+type Activation = readonly [op: AnyOp, attributes: Readonly<Record<string, number>>];
+
+const ACTIVATIONS: ReadonlyMap<string, Activation> = new Map(
+  Object.entries<Activation>({
+    relu: [relu, {}],
+    relu6: [clippedRelu, { maximum: 6 }],
+    leaky_relu: [leakyRelu, { slope: 0.2 }],
+    sigmoid: [sigmoid, {}],
+    tanh: [tanh, {}],
+    swish: [silu, {}],
+    silu: [silu, {}],
+    hard_swish: [hardSwish, {}],
+    hard_silu: [hardSwish, {}],
+    softmax: [softmax, {}],
+  }),
+);
 
 /** The one input of a layer. */
 function single(inputs: readonly Value[]): Value {
