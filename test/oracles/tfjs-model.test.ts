@@ -67,7 +67,11 @@ async function compare(
   const tf = await loadTensorflow();
   const wanted = tf.tidy(() => {
     const x = tf.tensor4d(last, [1, rows, columns, channels]);
-    return reference(tf, x, (name) => tf.tensor(values.get(name)!, [...weights[name]!]) as FloatMap);
+    return reference(
+      tf,
+      x,
+      (name) => tf.tensor(values.get(name)!, weights[name]! as [number, number, number, number]) as FloatMap,
+    );
   });
   const [, high = 1, wide = 1] = wanted.shape.length === 4 ? wanted.shape : [];
   const expected = channelsFirst((await wanted.data()) as Float32Array, high, wide);

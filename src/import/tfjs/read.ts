@@ -20,7 +20,12 @@ import { type LayerCall, parseTopology, type Topology } from './topology.ts';
  */
 export function readTfjsFile(path: string, options: NetworkFileOptions = {}): ImportedNetwork {
   const topology = parseTopology(readText(path, 'a TensorFlow.js layers model'), path);
-  return convert(topology, path, weightSource(topology, path, options.weights), options.dims ?? new Map());
+  return convertTopology(
+    topology,
+    path,
+    weightSource(topology, path, options.weights),
+    options.dims ?? new Map(),
+  );
 }
 
 function weightSource(
@@ -46,11 +51,12 @@ function weightSource(
   };
 }
 
-function convert(
+/** A model that is read as a network of ours; `file` names it in messages. @throws InputError as `readTfjsFile` */
+export function convertTopology(
   topology: Topology,
   file: string,
-  weights: WeightSource | undefined,
-  dims: ReadonlyMap<string, number>,
+  weights?: WeightSource,
+  dims: ReadonlyMap<string, number> = new Map(),
 ): ImportedNetwork {
   const inputs = [...topology.calls.values()].filter(({ inputs }) => inputs.length === 0);
   const [first] = inputs as [LayerCall];
