@@ -11,6 +11,7 @@ import { addCosim } from './cosim.ts';
 import { addDetect } from './detect.ts';
 import { addDram } from './dram.ts';
 import { addExport } from './export.ts';
+import { addImport } from './import.ts';
 import { addInspect } from './inspect.ts';
 import { type Json, packageFile } from './options.ts';
 import { Output, type Streams } from './output.ts';
@@ -26,6 +27,7 @@ const commands = [
   addInspect,
   addDram,
   addArea,
+  addImport,
   addRtl,
   addCosim,
   addExport,

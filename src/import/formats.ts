@@ -1,9 +1,12 @@
 /** Which reader reads which file: every format that is known, told apart by the ending of its files' names. */
 import { readDarknetFile } from './darknet/read.ts';
 import type { ImportedNetwork, NetworkFileOptions } from './imported-network.ts';
-import { readModelFile } from './model-yaml.ts';
+import { readModelNetwork } from './model-yaml.ts';
 import { readOnnxFile } from './onnx/read.ts';
+import type { NamedTensors } from './parameters.ts';
+import { readSafetensorsFile, realTensors } from './safetensors/read.ts';
 import { readTfjsFile } from './tfjs/read.ts';
+import { readTfjsWeights } from './tfjs-weights.ts';
 
 /** A format of network files. */
 export interface NetworkFormat {
@@ -32,5 +35,11 @@ export function networkFormatOf(path: string): NetworkFormat | undefined {
 /** Reads a network file of any known format; what has no other ending is a model file. @throws InputError as its reader does */
 export function readNetworkFile(path: string, options: NetworkFileOptions = {}): ImportedNetwork {
   const format = networkFormatOf(path);
-  return format === undefined ? { graph: readModelFile(path) } : format.read(path, options);
+  return format === undefined ? readModelNetwork(path) : format.read(path, options);
+}
+
+/** Reads a weight file: safetensors, or a TensorFlow.js weight manifest. @throws InputError as its reader does */
+export function readWeightsFile(path: string): NamedTensors {
+  if (/\.safetensors$/i.test(path)) return realTensors(readSafetensorsFile(path), path);
+  return readTfjsWeights(path);
 }
