@@ -124,15 +124,23 @@ export function randomLayerCase(machine: MachineConfig, seed: number, number: nu
     const memory = dice.chance(0.2)
       ? ('own' as const)
       : { seed: dice.between(0, 2 ** 31), longest: dice.pick([2, 8, 40, 200]) };
+    const staysOnChip = machine.dma.moves && dice.chance(0.5);
     try {
       const name = `seed ${seed} layer ${number} (${layers.map(({ op }) => op.name).join(', ')})`;
-      return layerCase(machine, layerGraph(name, shape, layers), layerSeed, memory);
+      const graph = layerGraph(name, shape, layers);
+      const fused = layerCase(machine, graph, layerSeed, memory, staysOnChip);
+      return usesRings(fused) ? layerCase(machine, graph, layerSeed, memory) : fused;
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       reason = error.message;
     }
   }
   throw new InputError(`no small layer can be made for machine '${machine.name}': ${reason}`);
+}
+
+/** Whether a program keeps rows in turn (`ringRows`), which the compute side's Verilog can't do. */
+function usesRings({ commands }: ProgramCase): boolean {
+  return commands.some((command) => command.op === 'compute' && command.ringRows > 0);
 }
 
 function randomLayers(machine: MachineConfig, dice: Dice, [channels]: Shape): LayerList {
