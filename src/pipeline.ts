@@ -10,12 +10,11 @@ import { type Placement, preparePicture } from './detect/prepare.ts';
 import type { GivenNumbers } from './graph/given-numbers.ts';
 import type { Graph, ParameterValues } from './graph/graph.ts';
 import type { MachineConfig } from './hw/machine/config.ts';
-import { readNetworkFile } from './import/formats.ts';
+import { networkFormatOf, readNetworkFile, readWeightsFile } from './import/formats.ts';
 import { matchParameters } from './import/parameters.ts';
 import { readPicture } from './import/picture.ts';
 import { readBytes } from './import/read-file.ts';
 import { loadTensorflow } from './import/tensorflow.ts';
-import { readTfjsWeights } from './import/tfjs-weights.ts';
 import { type CalibrationMethod, calibrate, defaultPercent } from './quant/calibrate.ts';
 import { correctBias } from './quant/correct-bias.ts';
 import { equaliseLayers } from './quant/equalise.ts';
@@ -43,6 +42,8 @@ export interface LoadedNetwork {
   readonly network: LayeredNetwork;
   /** Where the weights come from, in words. */
   readonly weightSource: string;
+  /** Whether they come from a file. */
+  readonly hasWeights: boolean;
   /** The file's own quantisation; nothing is calibrated then. */
   readonly given?: GivenNumbers | undefined;
   /** Reads or generates the weights; timing runs never ask. */
@@ -50,7 +51,7 @@ export interface LoadedNetwork {
 }
 
 export interface WeightOptions {
-  /** A TensorFlow.js weight manifest, for files that hold no weights. */
+  /** A TensorFlow.js weight manifest or a safetensors file, for files that hold no weights. */
   readonly manifestPath?: string | undefined;
   /** Of generated weights, where there are no others. */
   readonly seed?: number | undefined;
@@ -58,16 +59,17 @@ export interface WeightOptions {
   readonly dims?: ReadonlyMap<string, number> | undefined;
 }
 
-/** Stages 1 and 2: a network file, with its own weights, a TensorFlow.js weight manifest or a seed, becomes a network. */
+/** Stages 1 and 2: a network file, with its own weights, a weight file or a seed, becomes a network. */
 export function loadNetwork(
   modelPath: string,
   weights: WeightOptions = {},
   note: (message: string) => void = () => {},
 ): LoadedNetwork {
   const { manifestPath, seed = defaultSeed, dims } = weights;
-  const imported = readNetworkFile(modelPath, { dims });
+  const ownWeights = networkFormatOf(modelPath)?.takesWeights === true;
+  const imported = readNetworkFile(modelPath, { dims, ...(ownWeights && { weights: manifestPath }) });
   const { graph, given } = imported;
-  if (imported.parameters !== undefined && manifestPath !== undefined) {
+  if (imported.parameters !== undefined && manifestPath !== undefined && !ownWeights) {
     throw new InputError('--weights: the network brings its weights, expected none', { file: modelPath });
   }
   const network = layerNetwork(graph, given?.apart);
@@ -76,6 +78,7 @@ export function loadNetwork(
     graph,
     network,
     weightSource: imported.weightSource ?? manifestPath ?? `seeded random weights (seed ${seed})`,
+    hasWeights: imported.parameters !== undefined || manifestPath !== undefined,
     given,
     parameters() {
       if (parameters === undefined) {
@@ -84,7 +87,7 @@ export function loadNetwork(
         } else if (manifestPath === undefined) {
           parameters = seededParameters(graph, seed);
         } else {
-          const matched = matchParameters(graph, readTfjsWeights(manifestPath), manifestPath);
+          const matched = matchParameters(graph, readWeightsFile(manifestPath), manifestPath);
           if (matched.unused.length > 0) note(`${manifestPath}: not used: ${matched.unused.join(', ')}`);
           parameters = matched.values;
         }
@@ -237,7 +240,10 @@ export interface SimulationJob {
   readonly numbers?: NumberOptions | undefined;
   /** Absent: timing mode. */
   readonly data?: { readonly quantised: QuantisedNetwork; readonly input: Float32Array } | undefined;
-  readonly observer?: Observer | undefined;
+  /** What watches the run, or what makes that once the program is known. */
+  readonly observer?: Observer | ((program: Program) => Observer | undefined) | undefined;
+  /** Hears now and then how many of how many commands were handed out, and the cycle. */
+  readonly onProgress?: ((commands: number, total: number, cycle: number) => void) | undefined;
   /** Tensors to copy out of DRAM besides the network's outputs. */
   readonly keep?: ((tensor: string) => boolean) | undefined;
 }
@@ -251,7 +257,7 @@ export interface Simulation extends ProgramRun {
 
 /** Stages 4 to 6: schedules the network on the machine, emits the program, and runs it. */
 export async function simulate(job: SimulationJob): Promise<Simulation> {
-  const { network, machine, data, observer, keep } = job;
+  const { network, machine, data, observer, onProgress, keep } = job;
   const numbers = data?.quantised.numbers ?? job.numbers ?? numbersOn(machine);
   if (data !== undefined) checkMachineDoes(machine, numbers);
   const program = compileProgram(
@@ -263,7 +269,10 @@ export async function simulate(job: SimulationJob): Promise<Simulation> {
   const input = data && quantiseInput(data.input, data.quantised.tensors.get(network.graph.input.name)!);
   const run = await runProgram(program, machine, {
     data: data && input && { quantised: data.quantised, input },
-    observer,
+    observer: typeof observer === 'function' ? observer(program) : observer,
+    ...(onProgress && {
+      onProgress: (commands: number, cycle: number) => onProgress(commands, program.commands.length, cycle),
+    }),
     ...(keep && { keep }),
   });
   return { ...run, network, machine, program, mode: data === undefined ? 'timing' : 'full' };

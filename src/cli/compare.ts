@@ -23,6 +23,7 @@ import { knownCcpGates } from './area.ts';
 import {
   addCommand,
   dimOption,
+  formatOption,
   fusionOption,
   hardwareOption,
   inputOption,
@@ -65,6 +66,7 @@ export function addCompare(program: Command, output: Output): void {
     .addOption(seedOption())
     .addOption(inputOption())
     .option('--conventions', 'what virtual maps save under every convention of storing them, each simulated')
+    .addOption(formatOption())
     .addOption(jsonOption())
     .action(async (models: string[], options: CompareOptions) => {
       const machine = readMachineFile(options.hw);
@@ -98,7 +100,15 @@ async function runBothWays(
   const run = async (virtualFeatureMaps: boolean): Promise<RunReport> => {
     output.note(`${graph.name}: running, virtual feature maps ${virtualFeatureMaps ? 'on chip' : 'stored'}`);
     const fusion = options.fusion === 'on';
-    const simulation = await simulate({ network, machine, virtualFeatureMaps, fusion, numbers, data });
+    const simulation = await simulate({
+      network,
+      machine,
+      virtualFeatureMaps,
+      fusion,
+      numbers,
+      data,
+      onProgress: output.runProgress,
+    });
     return runReport(simulation, loaded.weightSource, await studyMemory(simulation));
   };
   const onChip = await run(true);

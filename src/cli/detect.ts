@@ -13,6 +13,7 @@ import {
   addCommand,
   addQuantisationOptions,
   dimOption,
+  formatOption,
   hardwareOption,
   inputOption,
   type Json,
@@ -50,6 +51,7 @@ export function addDetect(program: Command, output: Output): void {
       .option('--out <picture>', 'write the picture with the boxes, as PNG')
       .addOption(new Option('--threshold <score>', 'drop boxes that score less').argParser(parseFraction))
       .addOption(virtualFeatureMapsOption())
+      .addOption(formatOption())
       .addOption(jsonOption()),
   ).action(async (options: DetectOptions) => {
     const report = await detect(options, output);
@@ -79,9 +81,12 @@ async function detect(options: DetectOptions, output: Output): Promise<Detection
     machine,
     virtualFeatureMaps: options.virtualFeatureMaps === 'on',
     data: { quantised, input: values },
+    onProgress: output.runProgress,
   });
-  const head = graph.outputs[0]!;
-  const tensor = quantised.tensors.get(head)!;
+  const outputs = graph.outputs.slice(0, detector.masks?.length ?? 1).map((name) => {
+    const tensor = quantised.tensors.get(name)!;
+    return { values: dequantise(tensors.get(name)!, tensor), shape: tensor.shape };
+  });
   return {
     schemaVersion: reportSchemaVersion,
     model: { name: graph.name, weights: loaded.weightSource },
@@ -90,8 +95,7 @@ async function detect(options: DetectOptions, output: Output): Promise<Detection
     framesPerSecond: (machine.clockMHz * 1e6) / result.cycles,
     detections: decodeDetections(
       { ...detector, scoreThreshold: options.threshold ?? detector.scoreThreshold },
-      dequantise(tensors.get(head)!, tensor),
-      tensor.shape,
+      outputs,
       graph.input.shape,
       placement,
     ),

@@ -18,6 +18,7 @@ import {
 } from '../pipeline.ts';
 import type { QuantisedNetwork } from '../quant/quantised.ts';
 import { serialiseQuantised } from '../quant/serialise.ts';
+import { reportFormats } from '../report/table-forms.ts';
 import type { Output } from './output.ts';
 
 /** A file that comes with the package, whether this runs from `src/` or `dist/`. */
@@ -47,8 +48,8 @@ export const hardwareOption = () =>
 
 export const weightsOption = () =>
   new Option(
-    '--weights <manifest>',
-    'trained weights, a TensorFlow.js weight manifest; else they are seeded',
+    '--weights <file>',
+    "trained weights: a TensorFlow.js weight manifest, safetensors, or a .cfg's .weights; else those of the model, or seeded ones",
   );
 
 export const seedOption = () =>
@@ -171,9 +172,20 @@ export const jsonOption = () =>
     parseJsonFile,
   );
 
-/** Starts a command; every one has `--verbose`. */
+/** Of every command that prints figures. */
+export const formatOption = () =>
+  new Option(
+    '--format <format>',
+    'what to print: aligned tables, Markdown, CSV (the tables alone) or JSON',
+  ).choices([...reportFormats]);
+
+/** Starts a command; every one has `--verbose` and `--quiet`. */
 export function addCommand(program: Command, name: string, summary: string): Command {
-  return program.command(name).description(summary).option('--verbose', 'say on stderr what is going on');
+  return program
+    .command(name)
+    .description(summary)
+    .option('--verbose', 'say on stderr what is going on')
+    .addOption(new Option('--quiet', 'say nothing but complaints on stderr').conflicts('verbose'));
 }
 
 export type Mode = 'full' | 'timing';
@@ -217,7 +229,7 @@ export function parseFraction(text: string): number {
 
 /** `compare --json model.yaml` means JSON on stdout and a model; it must not cost the user that model. */
 function parseJsonFile(path: string): string {
-  if (/\.(ya?ml|onnx|png|jpe?g)$/i.test(path)) {
+  if (/\.(ya?ml|onnx|cfg|weights|safetensors|png|jpe?g)$/i.test(path)) {
     throw new InvalidArgumentError(
       'Expected a file to write JSON to; put --json behind the models for JSON on stdout.',
     );

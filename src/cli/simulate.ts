@@ -1,19 +1,22 @@
 /** `condensim simulate`: one network on one machine, with its data or without. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { InputError } from '../core/diagnostics.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { readMachineFile } from '../import/machine-yaml.ts';
 import { listPictures } from '../import/picture.ts';
 import { writeFileAtomically } from '../import/write-file.ts';
 import { studyMemory } from '../memory-study.ts';
-import { loadInput, numbersOf, type SimulationJob, simulate } from '../pipeline.ts';
+import { loadInput, numbersOf, type Simulation, type SimulationJob, simulate } from '../pipeline.ts';
 import { runReport } from '../report/run-report.ts';
 import { runTable } from '../report/run-table.ts';
+import type { Program } from '../schedule/program.ts';
 import { DramTrace } from './dram-trace.ts';
+import { allObservers } from './observers.ts';
 import {
   addCommand,
   addQuantisationOptions,
   dimOption,
+  formatOption,
   fusionOption,
   hardwareOption,
   inputOption,
@@ -32,6 +35,8 @@ import {
   weightsOption,
 } from './options.ts';
 import type { Output } from './output.ts';
+import { Timeline } from './timeline.ts';
+import { parseWindow, Waveform, type Window } from './waveform.ts';
 
 interface SimulateOptions extends NetworkOptions, QuantisationOptions {
   readonly hw: string;
@@ -40,6 +45,9 @@ interface SimulateOptions extends NetworkOptions, QuantisationOptions {
   readonly virtualFeatureMaps: 'on' | 'off';
   readonly fusion: 'on' | 'off';
   readonly dramTrace?: string;
+  readonly timeline?: string;
+  readonly vcd?: string;
+  readonly vcdWindow?: Window;
   readonly memoryStudy?: boolean;
   readonly json?: Json;
 }
@@ -57,30 +65,75 @@ export function addSimulate(program: Command, output: Output): void {
       .addOption(virtualFeatureMapsOption())
       .addOption(fusionOption())
       .option('--dram-trace <file>', 'write every DRAM request: address, READ or WRITE, clock')
+      .option('--timeline <file>', 'write a timeline for ui.perfetto.dev or chrome://tracing; .gz packs')
+      .option('--vcd <file>', 'write a waveform of the cycles of --vcd-window, for GTKWave; .gz packs')
+      .addOption(
+        new Option('--vcd-window <from:to>', 'cycles, the last one not included').argParser(parseWindow),
+      )
       .option('--memory-study', 'run again with an ideal memory and other layouts, and compare')
+      .addOption(formatOption())
       .addOption(jsonOption()),
   ).action(async (options: SimulateOptions) => {
+    if ((options.vcd === undefined) !== (options.vcdWindow === undefined)) {
+      throw new InputError(
+        options.vcd === undefined
+          ? '--vcd-window: no waveform, expected --vcd <file> too'
+          : '--vcd: no window, expected --vcd-window FROM:TO too',
+      );
+    }
     const machine = readMachineFile(options.hw);
     const loaded = loadNetworkOption(options, output);
     const { network } = loaded;
     const data = await prepareData(options, loaded, machine, output);
-    const trace = options.dramTrace === undefined ? undefined : new DramTrace(machine.dram);
-    output.note(`${network.graph.name}: running`);
-    const simulation = await simulate({
+    const { simulation, trace } = await watchedRun(options, machine, output, (observer) => ({
       network,
       machine,
       virtualFeatureMaps: options.virtualFeatureMaps === 'on',
       fusion: options.fusion === 'on',
       numbers: numbersOf(loaded, quantisationSettings(options, machine, output).numbers),
       data,
-      observer: trace,
-    });
+      observer,
+    }));
     if (options.memoryStudy === true) output.note(`${network.graph.name}: studying the memory`);
     const study = options.memoryStudy === true ? await studyMemory(simulation) : null;
     const report = await runReport(simulation, loaded.weightSource, study);
     if (trace !== undefined) writeFileAtomically(options.dramTrace!, trace.bytes());
     output.report(report, options.json, (style) => runTable(report, style));
   });
+}
+
+/** Runs, and writes what the files that watch the run ask for: whole files or none. */
+async function watchedRun(
+  options: SimulateOptions,
+  machine: MachineConfig,
+  output: Output,
+  job: (observer: SimulationJob['observer']) => SimulationJob,
+): Promise<{ simulation: Simulation; trace: DramTrace | undefined }> {
+  const { vcd, vcdWindow } = options;
+  const timeline = options.timeline === undefined ? undefined : new Timeline(options.timeline, machine);
+  let waveform: Waveform | undefined;
+  try {
+    waveform = vcd === undefined ? undefined : new Waveform(vcd, machine, vcdWindow!);
+    const trace = options.dramTrace === undefined ? undefined : new DramTrace(machine.dram);
+    const observer = (program: Program) =>
+      allObservers([
+        ...(trace ? [trace] : []),
+        ...(timeline ? [timeline.observe(program)] : []),
+        ...(waveform ? [waveform.observe(program)] : []),
+      ]);
+    const started = job(observer);
+    output.note(`${started.network.graph.name}: running`);
+    const simulation = await simulate({
+      ...started,
+      onProgress: output.runProgress,
+    });
+    waveform?.commit(simulation.result.cycles);
+    timeline?.commit();
+    return { simulation, trace };
+  } finally {
+    timeline?.discard();
+    waveform?.discard();
+  }
 }
 
 /** What flows in a full run. A timing run needs none of it, but the files that are named must be right. */

@@ -10,22 +10,25 @@
  * A layer is an operator's name, that operator's attributes, an optional name and where it reads from. Operators
  * bring their own attribute schemas; this file knows none of them.
  */
+import { dirname } from 'node:path';
 import { z } from 'zod';
+import { quote } from '../config/source.ts';
 import { parseYaml } from '../config/yaml.ts';
 import { InputError, type SourcePosition } from '../core/diagnostics.ts';
 import { sum } from '../core/integers.ts';
 import { buildGraph, type NodeDescription } from '../graph/build.ts';
+import { checkDetector } from '../graph/detector-head.ts';
 import type { AnyOp, Graph } from '../graph/graph.ts';
 import { parameterCount } from '../graph/parameters.ts';
 import { MAXIMUM_ELEMENTS } from '../graph/shape.ts';
 import { findOperator, operators } from '../ops/index.ts';
+import type { ImportedNetwork } from './imported-network.ts';
+import { pathInside } from './inside.ts';
+import { checkQuantisation, type ModelQuantisation, quantisationSchema } from './model-quantisation.ts';
+import { withWeights } from './model-weights.ts';
 import { readText } from './read-file.ts';
-
-/** Tensor names end up in reports, dumps and file names: no spaces, nothing that needs quoting. */
-const tensorName = z
-  .string()
-  .max(100)
-  .regex(/^[A-Za-z_][A-Za-z0-9_./-]*$/);
+import { readSafetensorsFile } from './safetensors/read.ts';
+import { tensorName } from './tensor-name.ts';
 
 const side = z.int().min(1).max(8192);
 
@@ -75,13 +78,25 @@ const layer = z.discriminatedUnion('op', layerSchemas as [(typeof layerSchemas)[
 
 export const detector = z
   .strictObject({
-    kind: z.literal('yolov2'),
+    kind: z
+      .enum(['yolov2', 'yolov3'])
+      .describe(
+        "'yolov2': anchors in grid cells, softmax over the classes; 'yolov3': anchors in pixels of the input, every class for itself.",
+      ),
     classes: z.array(z.string().min(1).max(100)).min(1).max(10_000).describe('Names of the classes.'),
     anchors: z
       .array(z.tuple([z.number().positive().max(1e6), z.number().positive().max(1e6)]))
       .min(1)
       .max(64)
-      .describe('Width and height of each anchor in grid cells.'),
+      .describe('Width and height of each anchor, in the unit of the kind.'),
+    masks: z
+      .array(z.array(z.int().min(0).max(63)).min(1).max(64))
+      .min(1)
+      .max(16)
+      .optional()
+      .describe(
+        'For each output, in their order, which anchors it has, counted from 0. Default: the first output has all.',
+      ),
     classScores: z
       .boolean()
       .default(false)
@@ -96,6 +111,12 @@ export const detector = z
   })
   .describe('How the host turns the output into boxes.');
 
+const weights = z
+  .string()
+  .min(1)
+  .max(1000)
+  .describe("The network's weights: a safetensors file in this file's folder or below.");
+
 /** The model file's schema. */
 export const modelSchema = z.strictObject({
   name: tensorName,
@@ -109,7 +130,18 @@ export const modelSchema = z.strictObject({
     .optional()
     .describe('Tensors to keep. Default: the last layer.'),
   detector: detector.optional(),
+  weights: weights.optional(),
+  quantisation: quantisationSchema.optional(),
 });
+
+/** A model file's text as values; its weights are in another file. */
+export interface ModelText {
+  readonly graph: Graph;
+  /** Where the weights lie, as the file says it. */
+  readonly weights?: { readonly location: string; readonly position: SourcePosition } | undefined;
+  /** The network's own numbers, without the integers of its filters. */
+  readonly quantisation?: ModelQuantisation | undefined;
+}
 
 /**
  * Reads a model file's text. `file` is only for messages.
@@ -118,6 +150,11 @@ export const modelSchema = z.strictObject({
  * together (with the layer's position).
  */
 export function readModel(text: string, file: string): Graph {
+  return readModelText(text, file).graph;
+}
+
+/** Reads a model file's text as `readModel` does, and what it says of weights and number formats. */
+export function readModelText(text: string, file: string): ModelText {
   const { value: model, positionOf } = parseYaml(text, file, modelSchema);
   const [channels] = model.input.shape;
   const mean = model.input.mean ?? new Array<number>(channels).fill(0);
@@ -166,23 +203,43 @@ export function readModel(text: string, file: string): Graph {
       positionOf(['layers']),
     );
   }
-  if (graph.detector !== undefined) {
-    const { anchors, classes, classScores } = graph.detector;
-    const wanted = anchors.length * (5 + (classScores ? classes.length : 0));
-    const output = graph.nodes.find((node) => node.name === graph.outputs[0])!;
-    if (output.outputShape[0] !== wanted) {
-      throw new InputError(
-        `detector: ${anchors.length} anchors need ${wanted} output channels, '${output.name}' has ${output.outputShape[0]}`,
-        positionOf(['detector']),
-      );
-    }
+  atLeastIn(positionOf(['detector']), () => checkDetector(graph));
+  if (model.quantisation !== undefined && model.weights === undefined) {
+    const message = 'quantisation: needs the integers of its filters, expected weights: <file> too';
+    throw new InputError(message, positionOf(['quantisation']));
   }
-  return graph;
+  return {
+    graph,
+    weights:
+      model.weights === undefined
+        ? undefined
+        : { location: model.weights, position: positionOf(['weights']) },
+    quantisation: model.quantisation && checkQuantisation(model.quantisation, graph, positionOf),
+  };
 }
 
-/** Reads a model file; throws an `InputError` as `readModel` does, and when there is no such file. */
+/** Reads a model file's network; throws an `InputError` as `readModel` does, and when there is no such file. */
 export function readModelFile(path: string): Graph {
   return readModel(readText(path, 'a model file'), path);
+}
+
+/**
+ * Reads a model file and, if it names one, its weight file: weights are converted when they are asked for.
+ * @throws InputError as `readModel` does, for weight files outside the folder, and for tensors that are missing or of
+ *   another shape
+ */
+export function readModelNetwork(path: string): ImportedNetwork {
+  const { graph, weights: named, quantisation } = readModelText(readText(path, 'a model file'), path);
+  if (named === undefined) return { graph };
+  const file = atLeastIn(named.position, () =>
+    pathInside(
+      dirname(path),
+      named.location,
+      `weights ${quote(named.location)}`,
+      "a file in the model's folder",
+    ),
+  );
+  return withWeights(graph, quantisation, readSafetensorsFile(file), file);
 }
 
 /** Gives errors that know no place the file at least. */

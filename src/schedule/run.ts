@@ -10,7 +10,7 @@ import { memoryMap } from '../hw/machine/memory-map.ts';
 import { createMemory, loadKernels, MAXIMUM_MEMORY_BYTES } from '../kernels/kernels.ts';
 import type { QuantisedNetwork } from '../quant/quantised.ts';
 import { makeValues } from '../quant/values.ts';
-import type { Observer } from '../sim/trace.ts';
+import type { Observer, ProgressListener } from '../sim/trace.ts';
 import { readMap, writeConstants, writeMap } from './image.ts';
 import type { Program } from './program.ts';
 
@@ -24,6 +24,7 @@ export interface RunData {
 export interface RunOptions {
   readonly data?: RunData | undefined;
   readonly observer?: Observer | undefined;
+  readonly onProgress?: ProgressListener | undefined;
   /** Which maps to copy out of DRAM when their pass ends, if they get there; the network's outputs always are. */
   readonly keep?: (tensor: string) => boolean;
 }
@@ -42,12 +43,12 @@ export interface ProgramRun {
 export async function runProgram(
   program: Program,
   machine: MachineConfig,
-  { data, observer, keep = () => false }: RunOptions = {},
+  { data, observer, onProgress, keep = () => false }: RunOptions = {},
 ): Promise<ProgramRun> {
   const commands = decodeProgram(encodeProgram(program.commands));
   const tensors = new Map<string, IntegerValues>();
   if (data === undefined) {
-    return { result: runMachine(machine, commands, { observer }), tensors, overflows: 0 };
+    return { result: runMachine(machine, commands, { observer, onProgress }), tensors, overflows: 0 };
   }
 
   const map = memoryMap(machine, commands, program.layout.totalBytes);
@@ -71,13 +72,19 @@ export async function runProgram(
   const result = runMachine(machine, commands, {
     data: dataPath,
     observer,
+    onProgress,
     onStep(index) {
       const { first, end } = program.passes[index]!;
       for (const { step, places } of program.steps.slice(first, end)) {
         const { output } = step;
         if (places?.output !== undefined || !(keep(output) || program.outputs.includes(output))) continue;
         const address = program.layout.maps.get(output)!;
-        const bytes = readMap(dram, address, shapes.get(output)!, program.values.elementBytes);
+        const bytes = readMap(
+          dram,
+          address,
+          program.layout.planarMaps.has(output) ? flat(shapes.get(output)!) : shapes.get(output)!,
+          program.values.elementBytes,
+        );
         const values = makeValues(activations, bytes.length / program.values.elementBytes);
         new Uint8Array(values.buffer).set(bytes);
         tensors.set(output, values);
@@ -85,6 +92,11 @@ export async function runProgram(
     },
   });
   return { result, tensors, overflows: dataPath.overflows };
+}
+
+/** A planar map is one whose rows are one. */
+function flat([channels, rows, columns]: Shape): Shape {
+  return [channels, 1, rows * columns];
 }
 
 /** Shapes of the maps that steps leave in DRAM, as the network sees them. */

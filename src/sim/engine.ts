@@ -47,14 +47,15 @@ export class Engine {
     this.payloads[at] = payload;
   }
 
-  /** Handles events until none is left; returns the last cycle. */
-  run(): number {
+  /** Handles events until none is left; returns the last cycle. `poll` is called every 65536 events. */
+  run(poll?: () => void): number {
     while (this.size > 0) {
       const target = this.targets[0]!;
       const payload = this.payloads[0]!;
       this.now = this.cycles[0]!;
       this.removeFirst();
       this.handled++;
+      if ((this.handled & 0xffff) === 0) poll?.();
       this.handlers[target]!(payload);
     }
     return this.now;

@@ -128,6 +128,7 @@ export class ComputeUnit implements CommandConsumer {
     const command = this.program[index]!;
     if (command.op === 'postProcess') {
       this.queue.shift();
+      this.observer?.accepted?.(index, this.engine.now);
       this.queue.release(this.engine.now);
       this.post = command;
       this.wakeSequencer();
@@ -148,6 +149,7 @@ export class ComputeUnit implements CommandConsumer {
     if (command.waitStore === 1) fromStore.take();
     this.settleIdle(false);
     this.queue.shift();
+    this.observer?.accepted?.(index, this.engine.now);
     this.queue.release(this.engine.now);
     this.wakeSequencer();
     this.start(index, command);

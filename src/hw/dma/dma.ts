@@ -159,6 +159,7 @@ export class DmaEngine implements CommandConsumer {
     this.segment = 0;
     this.offset = 0;
     this.acceptedAt[this.active] = this.engine.now;
+    this.observer?.accepted?.(this.active, this.engine.now);
     const begin = this.engine.now + this.config.descriptorCycles;
     if (command.op === 'move') {
       this.scheduleIssue(begin);

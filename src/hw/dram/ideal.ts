@@ -7,6 +7,7 @@
  */
 import { ceilDiv, greatestCommonDivisor } from '../../core/integers.ts';
 import type { Engine } from '../../sim/engine.ts';
+import type { Observer } from '../../sim/trace.ts';
 import type { IdealDramConfig } from './config.ts';
 import type { CompletionListener, Dram } from './port.ts';
 
@@ -23,6 +24,7 @@ export class IdealDram implements Dram {
     private readonly engine: Engine,
     config: IdealDramConfig,
     clockMHz: number,
+    private readonly observer?: Observer | undefined,
   ) {
     const divisor = greatestCommonDivisor(clockMHz, config.bandwidthMBps);
     this.ticksPerByte = clockMHz / divisor;
@@ -38,12 +40,14 @@ export class IdealDram implements Dram {
     return undefined;
   }
 
-  submit(port: number, _write: boolean, _address: number, bytes: number, tag: number): void {
+  submit(port: number, write: boolean, _address: number, bytes: number, tag: number): void {
     const { now } = this.engine;
     if (now > this.busFreeCycle) {
       this.busFreeCycle = now;
       this.busFreeTicks = 0;
     }
+    const start = this.observer?.bus && this.busFreeCycle * this.ticksPerCycle + this.busFreeTicks;
+    if (start !== undefined) this.observer?.bus?.(write, start, start + bytes * this.ticksPerByte);
     const ticks = this.busFreeTicks + bytes * this.ticksPerByte;
     const cycles = Math.floor(ticks / this.ticksPerCycle);
     this.busFreeCycle += cycles;

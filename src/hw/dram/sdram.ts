@@ -50,8 +50,11 @@ export class Sdram implements Dram {
     clockMHz: number,
     private readonly observer?: Observer | undefined,
   ) {
-    this.controller = new MemoryController(config, () => ({
+    this.controller = new MemoryController(config, (channel) => ({
       completed: (transaction, clock) => this.burstCompleted(transaction, clock),
+      ...(observer?.dramCommand && {
+        command: (...command) => observer.dramCommand?.(channel, ...command),
+      }),
     }));
     const geometry = geometryOf(config);
     this.burstBytes = geometry.burstBytes;

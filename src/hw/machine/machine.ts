@@ -3,7 +3,7 @@
  */
 import { assert } from '../../core/diagnostics.ts';
 import { Engine } from '../../sim/engine.ts';
-import type { Observer } from '../../sim/trace.ts';
+import type { Observer, ProgressListener } from '../../sim/trace.ts';
 import { beatsOf } from '../buffers/beats.ts';
 import { emptySramStatistics, type SramStatistics } from '../buffers/buffers.ts';
 import { ComputeUnit } from '../compute/compute.ts';
@@ -51,6 +51,7 @@ export interface MachineRun {
   /** Absent: timing mode, no data. */
   readonly data?: DataPath | undefined;
   readonly observer?: Observer | undefined;
+  readonly onProgress?: ProgressListener | undefined;
   /** Called at every barrier, with the number of the step that ended. */
   readonly onStep?: ((step: number) => void) | undefined;
   /** Another memory than the machine's. */
@@ -70,7 +71,7 @@ export function emptyTraffic(): DramTraffic {
 export function runMachine(
   config: MachineConfig,
   program: readonly Command[],
-  { data, observer, onStep, makeDram }: MachineRun = {},
+  { data, observer, onStep, makeDram, onProgress }: MachineRun = {},
 ): MachineResult {
   const engine = new Engine();
   let sram = emptySramStatistics();
@@ -154,29 +155,35 @@ export function runMachine(
     wakeSequencer,
     { cycles: emptyArrayCycles(), sram },
   );
-  const sequencer = new Sequencer(engine, program, { load, compute, store }, () => {
-    compute.settleIdle(true);
-    steps.push({
-      startCycle: stepStart,
-      endCycle: engine.now,
-      array: compute.cycles,
-      dram: traffic,
-      sdram: dram.takeStatistics(),
-      sram,
-    });
-    for (const tokens of [loadToCompute, computeToLoad, computeToStore, storeToCompute]) {
-      assert(tokens.count === 0, `step ${steps.length - 1} leaves a token behind`);
-    }
-    compute.cycles = emptyArrayCycles();
-    traffic = emptyTraffic();
-    sram = emptySramStatistics();
-    compute.sram = sram;
-    stepStart = engine.now;
-    onStep?.(steps.length - 1);
-  });
+  const sequencer = new Sequencer(
+    engine,
+    program,
+    { load, compute, store },
+    () => {
+      compute.settleIdle(true);
+      steps.push({
+        startCycle: stepStart,
+        endCycle: engine.now,
+        array: compute.cycles,
+        dram: traffic,
+        sdram: dram.takeStatistics(),
+        sram,
+      });
+      for (const tokens of [loadToCompute, computeToLoad, computeToStore, storeToCompute]) {
+        assert(tokens.count === 0, `step ${steps.length - 1} leaves a token behind`);
+      }
+      compute.cycles = emptyArrayCycles();
+      traffic = emptyTraffic();
+      sram = emptySramStatistics();
+      compute.sram = sram;
+      stepStart = engine.now;
+      onStep?.(steps.length - 1);
+    },
+    observer,
+  );
 
   sequencer.start();
-  engine.run();
+  engine.run(onProgress && (() => onProgress(sequencer.dispatched, engine.now)));
   assert(sequencer.isFinished, `the program deadlocks at cycle ${engine.now} in step ${steps.length}`);
   return { cycles: stepStart, steps, events: engine.handled };
 }
@@ -188,6 +195,6 @@ export function dramOf(
   observer?: Observer | undefined,
 ): Dram {
   return dram.kind === 'ideal'
-    ? new IdealDram(engine, dram, clockMHz)
+    ? new IdealDram(engine, dram, clockMHz, observer)
     : new Sdram(engine, dram, clockMHz, observer);
 }

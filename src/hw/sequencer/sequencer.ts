@@ -6,6 +6,7 @@
  * it follows one cycle later. What happens in a cycle shows in the next, whatever the order of events.
  */
 import type { Engine } from '../../sim/engine.ts';
+import type { Observer } from '../../sim/trace.ts';
 import { type Command, formats } from '../isa/formats.ts';
 
 /** What the sequencer needs of a unit. */
@@ -29,8 +30,14 @@ export class Sequencer {
     private readonly program: readonly Command[],
     private readonly units: Record<'load' | 'compute' | 'store', CommandConsumer>,
     private readonly onBarrier: () => void,
+    private readonly observer?: Observer | undefined,
   ) {
     this.dispatchHandler = engine.register(() => this.dispatch());
+  }
+
+  /** Commands handed out so far. */
+  get dispatched(): number {
+    return this.next;
   }
 
   get isFinished(): boolean {
@@ -57,6 +64,7 @@ export class Sequencer {
       return;
     }
     const { queue } = formats[this.program[this.next]!.op];
+    this.observer?.dispatched?.(this.next, this.engine.now);
     if (queue === 'sequencer') this.onBarrier();
     else this.units[queue].push(this.next);
     this.next++;
