@@ -127,20 +127,13 @@ export function randomLayerCase(machine: MachineConfig, seed: number, number: nu
     const staysOnChip = machine.dma.moves && dice.chance(0.5);
     try {
       const name = `seed ${seed} layer ${number} (${layers.map(({ op }) => op.name).join(', ')})`;
-      const graph = layerGraph(name, shape, layers);
-      const fused = layerCase(machine, graph, layerSeed, memory, staysOnChip);
-      return usesRings(fused) ? layerCase(machine, graph, layerSeed, memory) : fused;
+      return layerCase(machine, layerGraph(name, shape, layers), layerSeed, memory, staysOnChip);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       reason = error.message;
     }
   }
   throw new InputError(`no small layer can be made for machine '${machine.name}': ${reason}`);
-}
-
-/** Whether a program keeps rows in turn (`ringRows`), which the compute side's Verilog can't do. */
-function usesRings({ commands }: ProgramCase): boolean {
-  return commands.some((command) => command.op === 'compute' && command.ringRows > 0);
 }
 
 function randomLayers(machine: MachineConfig, dice: Dice, [channels]: Shape): LayerList {
