@@ -17,9 +17,9 @@ describe('condensim rtl', () => {
     const out = newFolder('rtl');
     const { code, stdout, stderr } = await condensim('rtl', '--hw', edge64, '--out', out);
     expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toContain('28 modules');
+    expect(stdout).toMatch(/^\S+: \d\d modules/);
     const readme = readFileSync(join(out, 'README.md'), 'utf8');
-    for (const name of readdirSync(out).filter((file) => file.endsWith('.v') && file !== 'bench.v')) {
+    for (const name of readdirSync(out).filter((file) => file.endsWith('.v') && !file.endsWith('bench.v'))) {
       expect(readme).toContain(`\`${name.replace('.v', '')}\``);
     }
     skip(!isInstalled(icarus), 'Icarus Verilog is not installed');

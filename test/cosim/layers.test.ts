@@ -187,8 +187,8 @@ const mutations: readonly Mutation[] = [
   {
     mistake: 'every acknowledgement completes a store',
     module: 'store_dma',
-    from: /acknowledge & oldest_is_last/,
-    to: 'acknowledge',
+    from: /(assign complete = answered) & [^;]*;/,
+    to: '$1;',
   },
 ];
 

@@ -80,6 +80,11 @@ export function computeShape(machine: MachineConfig): ComputeShape {
     peArray.activationBits + 1,
     'streamed values pass the requantiser',
   );
+  if (postProcessing.crossChannelPool?.mean) {
+    throw new InputError(
+      `${machine.name}: postProcessing.crossChannelPool.mean: there is no RTL of means across channels, expected false`,
+    );
+  }
   if (peArray.depthwise !== null) {
     least('buffers.feature.banks', buffers.feature.banks, rows, 'a row of a strip is read in one cycle');
   }

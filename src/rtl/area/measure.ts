@@ -31,11 +31,6 @@ export interface MeasureOptions {
 
 /** Synthesises a machine with and without its CCP unit; what both have is synthesised once. */
 export async function measureMachine(machine: MachineConfig, options: MeasureOptions): Promise<MachineArea> {
-  if (machine.postProcessing.crossChannelPool?.mean) {
-    throw new InputError(
-      `${machine.name}: postProcessing.crossChannelPool.mean: there is no RTL of means, expected false`,
-    );
-  }
   const { library, cache, progress } = options;
   const configurations = [machine, withoutCcp(machine)].map(unitsOf);
   const total = configurations.flat().length;
