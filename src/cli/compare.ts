@@ -18,10 +18,12 @@ import {
 import { compareRuns } from '../report/comparison.ts';
 import { comparisonTable } from '../report/comparison-table.ts';
 import { conventionTable } from '../report/convention-table.ts';
+import { DetailRecorder } from '../report/run-details.ts';
 import { type RunReport, runReport } from '../report/run-report.ts';
 import { knownCcpGates } from './area.ts';
 import {
   addCommand,
+  addPageOptions,
   dimOption,
   fusionOption,
   hardwareOption,
@@ -30,14 +32,16 @@ import {
   jsonOption,
   type Mode,
   modeOption,
+  type PageOptions,
   packageFile,
   seedOption,
 } from './options.ts';
 import type { Output } from './output.ts';
+import { knownArea, writePage } from './report.ts';
 
 const defaultModels = ['models/tiny-yolov2.yaml', 'models/condensation-net.yaml'];
 
-interface CompareOptions {
+interface CompareOptions extends PageOptions {
   readonly hw: string;
   readonly mode: Mode;
   readonly fusion: 'on' | 'off';
@@ -49,40 +53,54 @@ interface CompareOptions {
 }
 
 export function addCompare(program: Command, output: Output): void {
-  addCommand(program, 'compare', 'networks side by side on one machine')
-    .argument(
-      '[models...]',
-      'model files (default: Tiny-YOLOv2 and Condensation-Net, which come with condensim)',
-    )
-    .addOption(
-      hardwareOption()
-        .makeOptionMandatory(false)
-        .default(packageFile('hw-configs/edge-256.yaml'), 'edge-256'),
-    )
-    .addOption(dimOption())
-    .addOption(modeOption())
-    .addOption(fusionOption())
-    .addOption(seedOption())
-    .addOption(inputOption())
-    .option('--conventions', 'what virtual maps save under every convention of storing them, each simulated')
-    .addOption(jsonOption())
-    .action(async (models: string[], options: CompareOptions) => {
-      const machine = readMachineFile(options.hw);
-      const paths = models.length > 0 ? models : defaultModels.map(packageFile);
-      // All files are read before the first run: a mistake in the last one shows at once.
-      const networks = paths.map((path) =>
-        loadNetwork(path, { seed: options.seed, dims: options.dim }, output.note),
-      );
-      if (options.conventions === true) {
-        await compareConventions(networks, machine, options, output);
-        return;
-      }
-      const runs: RunReport[] = [];
-      for (const loaded of networks) runs.push(...(await runBothWays(loaded, machine, options, output)));
-      const comparison = compareRuns(runs, machine, await knownCcpGates(machine));
-      output.report(comparison, options.json, (style) => comparisonTable(comparison, style));
-      if (comparison.virtualFeatureMaps.outputsEqual === false) output.exitCode = 1;
-    });
+  addPageOptions(
+    addCommand(program, 'compare', 'networks side by side on one machine')
+      .argument(
+        '[models...]',
+        'model files (default: Tiny-YOLOv2 and Condensation-Net, which come with condensim)',
+      )
+      .addOption(
+        hardwareOption()
+          .makeOptionMandatory(false)
+          .default(packageFile('hw-configs/edge-256.yaml'), 'edge-256'),
+      )
+      .addOption(dimOption())
+      .addOption(modeOption())
+      .addOption(fusionOption())
+      .addOption(seedOption())
+      .addOption(inputOption())
+      .option(
+        '--conventions',
+        'what virtual maps save under every convention of storing them, each simulated',
+      )
+      .addOption(jsonOption()),
+  ).action(async (models: string[], options: CompareOptions) => {
+    const machine = readMachineFile(options.hw);
+    const paths = models.length > 0 ? models : defaultModels.map(packageFile);
+    // All files are read before the first run: a mistake in the last one shows at once.
+    const networks = paths.map((path) =>
+      loadNetwork(path, { seed: options.seed, dims: options.dim }, output.note),
+    );
+    if (options.conventions === true) {
+      await compareConventions(networks, machine, options, output);
+      return;
+    }
+    const runs: RunReport[] = [];
+    for (const loaded of networks) runs.push(...(await runBothWays(loaded, machine, options, output)));
+    const comparison = compareRuns(runs, machine, await knownCcpGates(machine));
+    if (options.report !== undefined) {
+      const area = await knownArea(machine);
+      const areas = area === undefined ? [] : [area];
+      writePage(options.report, { runs, comparison, areas, validations: [] }, output);
+    }
+    const printed = options.details === true ? comparison : { ...comparison, runs: runs.map(withoutDetails) };
+    output.report(printed, options.json, (style) => comparisonTable(comparison, style));
+    if (comparison.virtualFeatureMaps.outputsEqual === false) output.exitCode = 1;
+  });
+}
+
+function withoutDetails({ details: _, ...run }: RunReport): RunReport {
+  return run;
 }
 
 /** One run, and a second one with virtual maps stored where the first kept any on chip. */
@@ -98,8 +116,19 @@ async function runBothWays(
   const run = async (virtualFeatureMaps: boolean): Promise<RunReport> => {
     output.note(`${graph.name}: running, virtual feature maps ${virtualFeatureMaps ? 'on chip' : 'stored'}`);
     const fusion = options.fusion === 'on';
-    const simulation = await simulate({ network, machine, virtualFeatureMaps, fusion, numbers, data });
-    return runReport(simulation, loaded.weightSource, await studyMemory(simulation));
+    const wantsDetails = options.report !== undefined || options.details === true;
+    const recorder = wantsDetails ? new DetailRecorder(machine) : undefined;
+    const simulation = await simulate({
+      network,
+      machine,
+      virtualFeatureMaps,
+      fusion,
+      numbers,
+      data,
+      observer: recorder?.observe,
+    });
+    const report = await runReport(simulation, loaded.weightSource, await studyMemory(simulation));
+    return recorder ? { ...report, details: recorder.details(network, report.totals.cycles) } : report;
   };
   const onChip = await run(true);
   return onChip.virtualFeatureMaps === 'on chip' ? [onChip, await run(false)] : [onChip];

@@ -13,6 +13,7 @@ import { addExport } from './export.ts';
 import { addInspect } from './inspect.ts';
 import { packageFile } from './options.ts';
 import { Output, type Streams } from './output.ts';
+import { addReport } from './report.ts';
 import { addRtl } from './rtl.ts';
 import { addSimulate } from './simulate.ts';
 import { addValidate } from './validate.ts';
@@ -28,6 +29,7 @@ const commands = [
   addRtl,
   addCosim,
   addExport,
+  addReport,
 ];
 
 /** Exit codes; 1, a failed check, is set by the commands that check. */

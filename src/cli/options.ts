@@ -171,6 +171,18 @@ export const jsonOption = () =>
     parseJsonFile,
   );
 
+/** Options of every command whose result can be looked at as a page. */
+export function addPageOptions(command: Command): Command {
+  return command
+    .option('--report <file>', 'write a page with pictures of the result, one HTML file')
+    .option('--details', 'put into the JSON what pictures need: time lines and the network');
+}
+
+export interface PageOptions {
+  readonly report?: string;
+  readonly details?: true;
+}
+
 /** Starts a command; every one has `--verbose`. */
 export function addCommand(program: Command, name: string, summary: string): Command {
   return program.command(name).description(summary).option('--verbose', 'say on stderr what is going on');

@@ -7,6 +7,7 @@ import { listPictures } from '../import/picture.ts';
 import { writeFileAtomically } from '../import/write-file.ts';
 import { studyMemory } from '../memory-study.ts';
 import { loadInput, numbersOf, type Simulation, type SimulationJob, simulate } from '../pipeline.ts';
+import { DetailRecorder } from '../report/run-details.ts';
 import { runReport } from '../report/run-report.ts';
 import { runTable } from '../report/run-table.ts';
 import type { Program } from '../schedule/program.ts';
@@ -14,6 +15,7 @@ import { DramTrace } from './dram-trace.ts';
 import { allObservers } from './observers.ts';
 import {
   addCommand,
+  addPageOptions,
   addQuantisationOptions,
   dimOption,
   fusionOption,
@@ -26,6 +28,7 @@ import {
   modelOption,
   modeOption,
   type NetworkOptions,
+  type PageOptions,
   type QuantisationOptions,
   quantisationSettings,
   quantiseOption,
@@ -34,10 +37,11 @@ import {
   weightsOption,
 } from './options.ts';
 import type { Output } from './output.ts';
+import { knownArea, writePage } from './report.ts';
 import { Timeline } from './timeline.ts';
 import { parseWindow, Waveform, type Window } from './waveform.ts';
 
-interface SimulateOptions extends NetworkOptions, QuantisationOptions {
+interface SimulateOptions extends NetworkOptions, QuantisationOptions, PageOptions {
   readonly hw: string;
   readonly input?: string;
   readonly mode: Mode;
@@ -52,25 +56,27 @@ interface SimulateOptions extends NetworkOptions, QuantisationOptions {
 }
 
 export function addSimulate(program: Command, output: Output): void {
-  addQuantisationOptions(
-    addCommand(program, 'simulate', 'one network on one machine: cycles, bytes and outputs')
-      .addOption(modelOption())
-      .addOption(dimOption())
-      .addOption(hardwareOption())
-      .addOption(weightsOption())
-      .addOption(seedOption())
-      .addOption(inputOption())
-      .addOption(modeOption())
-      .addOption(virtualFeatureMapsOption())
-      .addOption(fusionOption())
-      .option('--dram-trace <file>', 'write every DRAM request: address, READ or WRITE, clock')
-      .option('--timeline <file>', 'write a timeline for ui.perfetto.dev or chrome://tracing; .gz packs')
-      .option('--vcd <file>', 'write a waveform of the cycles of --vcd-window, for GTKWave; .gz packs')
-      .addOption(
-        new Option('--vcd-window <from:to>', 'cycles, the last one not included').argParser(parseWindow),
-      )
-      .option('--memory-study', 'run again with an ideal memory and other layouts, and compare')
-      .addOption(jsonOption()),
+  addPageOptions(
+    addQuantisationOptions(
+      addCommand(program, 'simulate', 'one network on one machine: cycles, bytes and outputs')
+        .addOption(modelOption())
+        .addOption(dimOption())
+        .addOption(hardwareOption())
+        .addOption(weightsOption())
+        .addOption(seedOption())
+        .addOption(inputOption())
+        .addOption(modeOption())
+        .addOption(virtualFeatureMapsOption())
+        .addOption(fusionOption())
+        .option('--dram-trace <file>', 'write every DRAM request: address, READ or WRITE, clock')
+        .option('--timeline <file>', 'write a timeline for ui.perfetto.dev or chrome://tracing; .gz packs')
+        .option('--vcd <file>', 'write a waveform of the cycles of --vcd-window, for GTKWave; .gz packs')
+        .addOption(
+          new Option('--vcd-window <from:to>', 'cycles, the last one not included').argParser(parseWindow),
+        )
+        .option('--memory-study', 'run again with an ideal memory and other layouts, and compare')
+        .addOption(jsonOption()),
+    ),
   ).action(async (options: SimulateOptions) => {
     if ((options.vcd === undefined) !== (options.vcdWindow === undefined)) {
       throw new InputError(
@@ -83,7 +89,7 @@ export function addSimulate(program: Command, output: Output): void {
     const loaded = loadNetworkOption(options, output);
     const { network } = loaded;
     const data = await prepareData(options, loaded, machine, output);
-    const { simulation, trace } = await watchedRun(options, machine, output, (observer) => ({
+    const { simulation, trace, recorder } = await watchedRun(options, machine, output, (observer) => ({
       network,
       machine,
       virtualFeatureMaps: options.virtualFeatureMaps === 'on',
@@ -94,7 +100,18 @@ export function addSimulate(program: Command, output: Output): void {
     }));
     if (options.memoryStudy === true) output.note(`${network.graph.name}: studying the memory`);
     const study = options.memoryStudy === true ? await studyMemory(simulation) : null;
-    const report = await runReport(simulation, loaded.weightSource, study);
+    const run = await runReport(simulation, loaded.weightSource, study);
+    const details = recorder?.details(network, run.totals.cycles);
+    const report = options.details === true ? { ...run, details } : run;
+    if (options.report !== undefined) {
+      const area = await knownArea(machine);
+      const areas = area === undefined ? [] : [area];
+      writePage(
+        options.report,
+        { runs: [{ ...run, details }], comparison: null, areas, validations: [] },
+        output,
+      );
+    }
     if (trace !== undefined) writeFileAtomically(options.dramTrace!, trace.bytes());
     output.report(report, options.json, (style) => runTable(report, style));
   });
@@ -106,25 +123,32 @@ async function watchedRun(
   machine: MachineConfig,
   output: Output,
   job: (observer: SimulationJob['observer']) => SimulationJob,
-): Promise<{ simulation: Simulation; trace: DramTrace | undefined }> {
+): Promise<{
+  simulation: Simulation;
+  trace: DramTrace | undefined;
+  recorder: DetailRecorder | undefined;
+}> {
   const { vcd, vcdWindow } = options;
   const timeline = options.timeline === undefined ? undefined : new Timeline(options.timeline, machine);
   let waveform: Waveform | undefined;
   try {
     waveform = vcd === undefined ? undefined : new Waveform(vcd, machine, vcdWindow!);
     const trace = options.dramTrace === undefined ? undefined : new DramTrace(machine.dram);
+    const wantsDetails = options.report !== undefined || options.details === true;
+    const recorder = wantsDetails ? new DetailRecorder(machine) : undefined;
     const observer = (program: Program) =>
       allObservers([
         ...(trace ? [trace] : []),
         ...(timeline ? [timeline.observe(program)] : []),
         ...(waveform ? [waveform.observe(program)] : []),
+        ...(recorder ? [recorder.observe(program)] : []),
       ]);
     const started = job(observer);
     output.note(`${started.network.graph.name}: running`);
     const simulation = await simulate(started);
     waveform?.commit(simulation.result.cycles);
     timeline?.commit();
-    return { simulation, trace };
+    return { simulation, trace, recorder };
   } finally {
     timeline?.discard();
     waveform?.discard();
