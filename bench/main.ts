@@ -12,8 +12,13 @@ const benches: Record<
     summary: 'Whole inferences of Tiny-YOLOv2 in the integer core on the host',
     load: () => import('./inference.ts'),
   },
+  import: {
+    summary: 'An ONNX file of 60 MB: CPU time and peak memory of reading and importing it',
+    load: () => import('./import.ts'),
+  },
   mapping: {
-    summary: 'What the mapping search reaches on edge-256: utilisation, traffic, conventions, beside the targets',
+    summary:
+      'What the mapping search reaches on edge-256: utilisation, traffic, conventions, beside the targets',
     load: () => import('./mapping.ts'),
   },
   dram: {

@@ -9,8 +9,8 @@ import { crossChannelBytes } from '../src/hw/cross-channel-pool/config.ts';
 import { totalBufferBytes } from '../src/hw/machine/config.ts';
 import { readMachineFile } from '../src/import/machine-yaml.ts';
 import { loadNetwork, numbersOn, simulate } from '../src/pipeline.ts';
-import { type RunReport, runReport } from '../src/report/run-report.ts';
 import { conventionTable } from '../src/report/convention-table.ts';
+import { type RunReport, runReport } from '../src/report/run-report.ts';
 import { formatTable, grouped, percent, plainStyle } from '../src/report/tables.ts';
 import { compileProgram } from '../src/schedule/program.ts';
 
@@ -68,7 +68,9 @@ export async function run(json: boolean): Promise<void> {
     console.log(JSON.stringify({ figures, ccpBytes, conventions }, undefined, 2));
     return;
   }
-  console.log(`${machine.name}: ${grouped(totalBufferBytes(machine))} bytes on chip, ${ccpBytes} of them for cross-channel pooling (target: at most 512)\n`);
+  console.log(
+    `${machine.name}: ${grouped(totalBufferBytes(machine))} bytes on chip, ${ccpBytes} of them for cross-channel pooling (target: at most 512)\n`,
+  );
   console.log(figureTable(figures));
   console.log(targetTable(figures));
   console.log(conventionTable(conventions, plainStyle));

@@ -4,6 +4,7 @@ export type { Picture } from './core/picture.ts';
 export { type Detection, decodeDetections } from './detect/decode.ts';
 export { drawDetections } from './detect/draw.ts';
 export type { Placement } from './detect/prepare.ts';
+export { type NetworkToWrite, writeModel } from './export/model/model.ts';
 export { writeFloatOnnx } from './export/onnx/float.ts';
 export { writeQuantisedOnnx } from './export/onnx/quantised.ts';
 export type { GivenNumbers } from './graph/given-numbers.ts';
@@ -17,9 +18,10 @@ export { readDramFile } from './import/dram-yaml.ts';
 export { readNetworkFile } from './import/formats.ts';
 export type { ImportedNetwork, NetworkFileOptions } from './import/imported-network.ts';
 export { readMachine, readMachineFile } from './import/machine-yaml.ts';
-export { readModel, readModelFile } from './import/model-yaml.ts';
+export { readModel, readModelFile, readModelNetwork } from './import/model-yaml.ts';
 export { readOnnx, readOnnxFile } from './import/onnx/read.ts';
 export { decodePicture, readPicture, writePng } from './import/picture.ts';
+export { readSafetensors, readSafetensorsFile, type StoredTensor } from './import/safetensors/read.ts';
 export {
   defaultSeed,
   type LoadedNetwork,

@@ -66,6 +66,7 @@ export function layerGraph(name: string, shape: Shape, layers: LayerList): Graph
 
 /**
  * A graph's program with weights and an input of a seed, ready to run on both.
+ * @param fusion maps may stay on chip, and steps be fused, as far as the machine can
  * @throws InputError where the network does not fit the machine or its datapath
  */
 export function layerCase(
@@ -73,6 +74,7 @@ export function layerCase(
   graph: Graph,
   seed: number,
   memory: ProgramCase['memory'],
+  fusion = false,
 ): ProgramCase {
   const { activationBits, weightBits } = machine.peArray;
   if (containerBytes(weightBits) === 2 && weightBits < 16) {
@@ -91,7 +93,7 @@ export function layerCase(
     ]),
   );
   const quantised = quantise(network, seededParameters(graph, seed), ranges, numbers);
-  const program = compileProgram(network, machine, { virtualFeatureMaps: true, numbers }, quantised);
+  const program = compileProgram(network, machine, { virtualFeatureMaps: true, numbers, fusion }, quantised);
   const dram = new Uint8Array(program.layout.totalBytes);
   writeConstants(dram, program, quantised);
   const address = program.layout.maps.get(graph.input.name);

@@ -10,12 +10,11 @@ import { type Placement, preparePicture } from './detect/prepare.ts';
 import type { GivenNumbers } from './graph/given-numbers.ts';
 import type { Graph, ParameterValues } from './graph/graph.ts';
 import type { MachineConfig } from './hw/machine/config.ts';
-import { readNetworkFile } from './import/formats.ts';
+import { readNetworkFile, readWeightsFile } from './import/formats.ts';
 import { matchParameters } from './import/parameters.ts';
 import { readPicture } from './import/picture.ts';
 import { readBytes } from './import/read-file.ts';
 import { loadTensorflow } from './import/tensorflow.ts';
-import { readTfjsWeights } from './import/tfjs-weights.ts';
 import { type CalibrationMethod, calibrate, defaultPercent } from './quant/calibrate.ts';
 import { correctBias } from './quant/correct-bias.ts';
 import { equaliseLayers } from './quant/equalise.ts';
@@ -43,6 +42,8 @@ export interface LoadedNetwork {
   readonly network: LayeredNetwork;
   /** Where the weights come from, in words. */
   readonly weightSource: string;
+  /** Whether they come from a file. */
+  readonly hasWeights: boolean;
   /** The file's own quantisation; nothing is calibrated then. */
   readonly given?: GivenNumbers | undefined;
   /** Reads or generates the weights; timing runs never ask. */
@@ -50,7 +51,7 @@ export interface LoadedNetwork {
 }
 
 export interface WeightOptions {
-  /** A TensorFlow.js weight manifest, for files that hold no weights. */
+  /** A TensorFlow.js weight manifest or a safetensors file, for files that hold no weights. */
   readonly manifestPath?: string | undefined;
   /** Of generated weights, where there are no others. */
   readonly seed?: number | undefined;
@@ -58,7 +59,7 @@ export interface WeightOptions {
   readonly dims?: ReadonlyMap<string, number> | undefined;
 }
 
-/** Stages 1 and 2: a network file, with its own weights, a TensorFlow.js weight manifest or a seed, becomes a network. */
+/** Stages 1 and 2: a network file, with its own weights, a weight file or a seed, becomes a network. */
 export function loadNetwork(
   modelPath: string,
   weights: WeightOptions = {},
@@ -76,6 +77,7 @@ export function loadNetwork(
     graph,
     network,
     weightSource: imported.weightSource ?? manifestPath ?? `seeded random weights (seed ${seed})`,
+    hasWeights: imported.parameters !== undefined || manifestPath !== undefined,
     given,
     parameters() {
       if (parameters === undefined) {
@@ -84,7 +86,7 @@ export function loadNetwork(
         } else if (manifestPath === undefined) {
           parameters = seededParameters(graph, seed);
         } else {
-          const matched = matchParameters(graph, readTfjsWeights(manifestPath), manifestPath);
+          const matched = matchParameters(graph, readWeightsFile(manifestPath), manifestPath);
           if (matched.unused.length > 0) note(`${manifestPath}: not used: ${matched.unused.join(', ')}`);
           parameters = matched.values;
         }

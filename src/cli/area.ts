@@ -13,7 +13,7 @@ import { ownLibrary, synthesisMethod } from '../rtl/area/synthesise.ts';
 import { measureVariants } from '../rtl/area/variants.ts';
 import { yosysVersion } from '../rtl/netlist/yosys.ts';
 import { FileCache, userCacheFolder } from './area-cache.ts';
-import { addCommand, hardwareOption, type Json, jsonOption } from './options.ts';
+import { addCommand, formatOption, hardwareOption, type Json, jsonOption } from './options.ts';
 import type { Output } from './output.ts';
 
 interface AreaOptions {
@@ -37,6 +37,7 @@ export function addArea(program: Command, output: Output): void {
       ).argParser(parseGatesPerBit),
     )
     .option('--no-cache', 'synthesise all of it anew')
+    .addOption(formatOption())
     .addOption(jsonOption())
     .action(async (options: AreaOptions) => {
       const machine = readMachineFile(options.hw);

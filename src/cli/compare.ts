@@ -23,8 +23,9 @@ import { type RunReport, runReport } from '../report/run-report.ts';
 import { knownCcpGates } from './area.ts';
 import {
   addCommand,
-  addPageOptions,
+  detailsOption,
   dimOption,
+  formatOption,
   fusionOption,
   hardwareOption,
   inputOption,
@@ -34,10 +35,12 @@ import {
   modeOption,
   type PageOptions,
   packageFile,
+  reportOption,
   seedOption,
+  wantsDetails,
 } from './options.ts';
 import type { Output } from './output.ts';
-import { knownArea, writePage } from './report.ts';
+import { knownAreas, writePage } from './report.ts';
 
 const defaultModels = ['models/tiny-yolov2.yaml', 'models/condensation-net.yaml'];
 
@@ -53,50 +56,49 @@ interface CompareOptions extends PageOptions {
 }
 
 export function addCompare(program: Command, output: Output): void {
-  addPageOptions(
-    addCommand(program, 'compare', 'networks side by side on one machine')
-      .argument(
-        '[models...]',
-        'model files (default: Tiny-YOLOv2 and Condensation-Net, which come with condensim)',
-      )
-      .addOption(
-        hardwareOption()
-          .makeOptionMandatory(false)
-          .default(packageFile('hw-configs/edge-256.yaml'), 'edge-256'),
-      )
-      .addOption(dimOption())
-      .addOption(modeOption())
-      .addOption(fusionOption())
-      .addOption(seedOption())
-      .addOption(inputOption())
-      .option(
-        '--conventions',
-        'what virtual maps save under every convention of storing them, each simulated',
-      )
-      .addOption(jsonOption()),
-  ).action(async (models: string[], options: CompareOptions) => {
-    const machine = readMachineFile(options.hw);
-    const paths = models.length > 0 ? models : defaultModels.map(packageFile);
-    // All files are read before the first run: a mistake in the last one shows at once.
-    const networks = paths.map((path) =>
-      loadNetwork(path, { seed: options.seed, dims: options.dim }, output.note),
-    );
-    if (options.conventions === true) {
-      await compareConventions(networks, machine, options, output);
-      return;
-    }
-    const runs: RunReport[] = [];
-    for (const loaded of networks) runs.push(...(await runBothWays(loaded, machine, options, output)));
-    const comparison = compareRuns(runs, machine, await knownCcpGates(machine));
-    if (options.report !== undefined) {
-      const area = await knownArea(machine);
-      const areas = area === undefined ? [] : [area];
-      writePage(options.report, { runs, comparison, areas, validations: [] }, output);
-    }
-    const printed = options.details === true ? comparison : { ...comparison, runs: runs.map(withoutDetails) };
-    output.report(printed, options.json, (style) => comparisonTable(comparison, style));
-    if (comparison.virtualFeatureMaps.outputsEqual === false) output.exitCode = 1;
-  });
+  addCommand(program, 'compare', 'networks side by side on one machine')
+    .argument(
+      '[models...]',
+      'model files (default: Tiny-YOLOv2 and Condensation-Net, which come with condensim)',
+    )
+    .addOption(
+      hardwareOption()
+        .makeOptionMandatory(false)
+        .default(packageFile('hw-configs/edge-256.yaml'), 'edge-256'),
+    )
+    .addOption(dimOption())
+    .addOption(modeOption())
+    .addOption(fusionOption())
+    .addOption(seedOption())
+    .addOption(inputOption())
+    .option('--conventions', 'what virtual maps save under every convention of storing them, each simulated')
+    .addOption(formatOption())
+    .addOption(reportOption())
+    .addOption(detailsOption())
+    .addOption(jsonOption())
+    .action(async (models: string[], options: CompareOptions) => {
+      const machine = readMachineFile(options.hw);
+      const paths = models.length > 0 ? models : defaultModels.map(packageFile);
+      // All files are read before the first run: a mistake in the last one shows at once.
+      const networks = paths.map((path) =>
+        loadNetwork(path, { seed: options.seed, dims: options.dim }, output.note),
+      );
+      if (options.conventions === true) {
+        await compareConventions(networks, machine, options, output);
+        return;
+      }
+      const runs: RunReport[] = [];
+      for (const loaded of networks) runs.push(...(await runBothWays(loaded, machine, options, output)));
+      const comparison = compareRuns(runs, machine, await knownCcpGates(machine));
+      if (options.report !== undefined) {
+        const areas = await knownAreas(machine);
+        writePage(options.report, { runs, comparison, areas, validations: [] }, output);
+      }
+      const printed =
+        options.details === true ? comparison : { ...comparison, runs: runs.map(withoutDetails) };
+      output.report(printed, options.json, (style) => comparisonTable(comparison, style));
+      if (comparison.virtualFeatureMaps.outputsEqual === false) output.exitCode = 1;
+    });
 }
 
 function withoutDetails({ details: _, ...run }: RunReport): RunReport {
@@ -116,8 +118,7 @@ async function runBothWays(
   const run = async (virtualFeatureMaps: boolean): Promise<RunReport> => {
     output.note(`${graph.name}: running, virtual feature maps ${virtualFeatureMaps ? 'on chip' : 'stored'}`);
     const fusion = options.fusion === 'on';
-    const wantsDetails = options.report !== undefined || options.details === true;
-    const recorder = wantsDetails ? new DetailRecorder(machine) : undefined;
+    const recorder = wantsDetails(options) ? new DetailRecorder(machine) : undefined;
     const simulation = await simulate({
       network,
       machine,
@@ -126,6 +127,7 @@ async function runBothWays(
       numbers,
       data,
       observer: recorder?.observe,
+      onProgress: output.runProgress,
     });
     const report = await runReport(simulation, loaded.weightSource, await studyMemory(simulation));
     return recorder ? { ...report, details: recorder.details(network, report.totals.cycles) } : report;

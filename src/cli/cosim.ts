@@ -10,7 +10,7 @@ import { type EngineName, engineNames } from '../rtl/cosim/engine.ts';
 import { engines } from '../rtl/cosim/native-engine.ts';
 import { programEngines } from '../rtl/cosim/program-engine.ts';
 import { randomMachine } from '../rtl/cosim/random-machine.ts';
-import { addCommand, hardwareOption, type Json, jsonOption, seedOption } from './options.ts';
+import { addCommand, formatOption, hardwareOption, type Json, jsonOption, seedOption } from './options.ts';
 import type { Output } from './output.ts';
 
 interface CosimOptions {
@@ -58,6 +58,7 @@ export function addCosim(program: Command, output: Output): void {
         .default('javascript'),
     )
     .addOption(seedOption())
+    .addOption(formatOption())
     .addOption(jsonOption())
     .action(async ({ hw, tiles, machines, layers, wholeLayer, model, engine, seed, json }: CosimOptions) => {
       const machine = readMachineFile(hw);

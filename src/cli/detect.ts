@@ -13,6 +13,7 @@ import {
   addCommand,
   addQuantisationOptions,
   dimOption,
+  formatOption,
   hardwareOption,
   inputOption,
   type Json,
@@ -50,6 +51,7 @@ export function addDetect(program: Command, output: Output): void {
       .option('--out <picture>', 'write the picture with the boxes, as PNG')
       .addOption(new Option('--threshold <score>', 'drop boxes that score less').argParser(parseFraction))
       .addOption(virtualFeatureMapsOption())
+      .addOption(formatOption())
       .addOption(jsonOption()),
   ).action(async (options: DetectOptions) => {
     const report = await detect(options, output);
@@ -79,6 +81,7 @@ async function detect(options: DetectOptions, output: Output): Promise<Detection
     machine,
     virtualFeatureMaps: options.virtualFeatureMaps === 'on',
     data: { quantised, input: values },
+    onProgress: output.runProgress,
   });
   const head = graph.outputs[0]!;
   const tensor = quantised.tensors.get(head)!;

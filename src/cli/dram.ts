@@ -9,13 +9,13 @@ import { readDramFile } from '../import/dram-yaml.ts';
 import { dramReport } from '../report/dram-report.ts';
 import { dramTable } from '../report/dram-table.ts';
 import { CommandTrace } from './command-trace.ts';
-import { addCommand, type Json, jsonOption } from './options.ts';
+import { addCommand, formatOption, type Json, jsonOption } from './options.ts';
 import type { Output } from './output.ts';
 
 interface DramOptions {
   readonly config: string;
   readonly trace: string;
-  readonly format: TraceFormat;
+  readonly traceFormat: TraceFormat;
   readonly commands?: string;
   readonly json?: Json;
 }
@@ -31,7 +31,7 @@ export function addDram(program: Command, output: Output): void {
     )
     .addOption(
       new Option(
-        '--format <format>',
+        '--trace-format <format>',
         'condensim: 0xADDRESS READ|WRITE CLOCK; ramulator: LD|ST ADDRESS, all from clock 0 on',
       )
         .choices([...traceFormats])
@@ -41,6 +41,7 @@ export function addDram(program: Command, output: Output): void {
       '--commands <file>',
       'write every command: clock, command, rank, bank group, bank, row, column; .gz packs',
     )
+    .addOption(formatOption())
     .addOption(jsonOption())
     .action(async (options: DramOptions) => {
       const config = readDramFile(options.config);
@@ -54,7 +55,7 @@ export function addDram(program: Command, output: Output): void {
 /** Replays, and writes the commands where that is asked for: all of them or no file. */
 async function replayFile(config: SdramConfig, options: DramOptions, output: Output): Promise<ReplayResult> {
   const capacity = capacityBytes(config);
-  const requests = new DramTraceReader(options.trace, options.format, capacity);
+  const requests = new DramTraceReader(options.trace, options.traceFormat, capacity);
   const commands = options.commands === undefined ? undefined : new CommandTrace(options.commands, config);
   try {
     const result = await replay(config, requests, commands && ((channel) => commands.listenerOf(channel)));

@@ -1,9 +1,10 @@
 /** `condensim inspect`: a network as a table, how it is scheduled on a machine, and its program. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { InputError } from '../core/diagnostics.ts';
 import { readMachineFile } from '../import/machine-yaml.ts';
 import { loadNetwork, numbersOf, numbersOn } from '../pipeline.ts';
 import { explanationReport, explanationTable } from '../report/explain-table.ts';
+import { type DrawingFormat, drawingFormats, graphDrawing } from '../report/graph-drawing.ts';
 import { graphReport, graphTable } from '../report/graph-table.ts';
 import { programListing } from '../report/listing.ts';
 import { explainLayer } from '../schedule/explain.ts';
@@ -11,6 +12,7 @@ import { compileProgram } from '../schedule/program.ts';
 import {
   addCommand,
   dimOption,
+  formatOption,
   fusionOption,
   hardwareOption,
   type Json,
@@ -22,6 +24,7 @@ import type { Output } from './output.ts';
 interface InspectOptions {
   readonly hw?: string;
   readonly dim?: ReadonlyMap<string, number>;
+  readonly graph?: DrawingFormat;
   readonly program?: true;
   readonly explain?: string;
   readonly virtualFeatureMaps: 'on' | 'off';
@@ -34,14 +37,24 @@ export function addInspect(program: Command, output: Output): void {
     .argument('<model>', 'model file')
     .addOption(dimOption())
     .addOption(hardwareOption().makeOptionMandatory(false))
+    .addOption(
+      new Option('--graph <format>', 'print the graph for Graphviz or Mermaid instead').choices(
+        drawingFormats,
+      ),
+    )
     .option('--program', 'print the program instead of the tables')
     .option('--explain <layer>', 'why the layer is cut as it is: the best tilings, estimated and simulated')
     .addOption(virtualFeatureMapsOption())
     .addOption(fusionOption())
+    .addOption(formatOption())
     .addOption(jsonOption())
     .action(async (model: string, options: InspectOptions) => {
       const loaded = loadNetwork(model, { dims: options.dim });
       const { network } = loaded;
+      if (options.graph !== undefined) {
+        output.print(graphDrawing(loaded.graph, options.graph));
+        return;
+      }
       if (options.hw === undefined) {
         for (const flag of ['program', 'explain'] as const) {
           if (options[flag] === undefined) continue;

@@ -4,14 +4,16 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { InputError } from '../core/diagnostics.ts';
+import type { ReportFormat } from '../report/table-forms.ts';
 import { addArea } from './area.ts';
 import { addCompare } from './compare.ts';
 import { addCosim } from './cosim.ts';
 import { addDetect } from './detect.ts';
 import { addDram } from './dram.ts';
 import { addExport } from './export.ts';
+import { addImport } from './import.ts';
 import { addInspect } from './inspect.ts';
-import { packageFile } from './options.ts';
+import { type Json, packageFile } from './options.ts';
 import { Output, type Streams } from './output.ts';
 import { addReport } from './report.ts';
 import { addRtl } from './rtl.ts';
@@ -26,6 +28,7 @@ const commands = [
   addInspect,
   addDram,
   addArea,
+  addImport,
   addRtl,
   addCosim,
   addExport,
@@ -42,7 +45,7 @@ const internalError = 70;
  * @returns the exit code: 0 done, 1 a check failed, 2 bad input, 70 a defect of ours
  */
 export async function run(argv: readonly string[], streams: Streams): Promise<number> {
-  const output = new Output(streams, argv.includes('--verbose'));
+  const output = new Output(streams, argv.includes('--verbose'), argv.includes('--quiet'));
   try {
     await makeProgram(output).parseAsync(argv, { from: 'user' });
     return output.exitCode;
@@ -65,6 +68,13 @@ function makeProgram(output: Output): Command {
     .exitOverride()
     // Complaints come from `run`, in one line.
     .configureOutput({ writeOut: (text) => output.print(text), writeErr: () => {} });
+  program.hook('preAction', (_, command) => {
+    const { format, json } = command.opts<{ format?: ReportFormat; json?: Json }>();
+    if (json === true && format !== undefined && format !== 'json') {
+      throw new InputError(`--json: prints JSON, expected no --format ${format}, or --json <file>`);
+    }
+    output.format = format;
+  });
   for (const add of commands) add(program, output);
   return program;
 }

@@ -18,6 +18,7 @@ import {
 } from '../pipeline.ts';
 import type { QuantisedNetwork } from '../quant/quantised.ts';
 import { serialiseQuantised } from '../quant/serialise.ts';
+import { reportFormats } from '../report/table-forms.ts';
 import type { Output } from './output.ts';
 
 /** A file that comes with the package, whether this runs from `src/` or `dist/`. */
@@ -47,8 +48,8 @@ export const hardwareOption = () =>
 
 export const weightsOption = () =>
   new Option(
-    '--weights <manifest>',
-    'trained weights, a TensorFlow.js weight manifest; else they are seeded',
+    '--weights <file>',
+    'trained weights, a TensorFlow.js weight manifest or safetensors; else they are seeded',
   );
 
 export const seedOption = () =>
@@ -171,21 +172,36 @@ export const jsonOption = () =>
     parseJsonFile,
   );
 
-/** Options of every command whose result can be looked at as a page. */
-export function addPageOptions(command: Command): Command {
-  return command
-    .option('--report <file>', 'write a page with pictures of the result, one HTML file')
-    .option('--details', 'put into the JSON what pictures need: time lines and the network');
-}
+/** Of every command that prints figures. */
+export const formatOption = () =>
+  new Option(
+    '--format <format>',
+    'what to print: aligned tables, Markdown, CSV (the tables alone) or JSON',
+  ).choices([...reportFormats]);
+
+/** Of every command whose result can be looked at as a page. */
+export const reportOption = () =>
+  new Option('--report <file>', 'write a page with pictures of the result, one HTML file');
+
+export const detailsOption = () =>
+  new Option('--details', 'put into the JSON what pictures need: time lines and the network');
 
 export interface PageOptions {
   readonly report?: string;
   readonly details?: true;
 }
 
-/** Starts a command; every one has `--verbose`. */
+/** Whether a run has to be watched for pictures. */
+export const wantsDetails = ({ report, details }: PageOptions): boolean =>
+  report !== undefined || details === true;
+
+/** Starts a command; every one has `--verbose` and `--quiet`. */
 export function addCommand(program: Command, name: string, summary: string): Command {
-  return program.command(name).description(summary).option('--verbose', 'say on stderr what is going on');
+  return program
+    .command(name)
+    .description(summary)
+    .option('--verbose', 'say on stderr what is going on')
+    .addOption(new Option('--quiet', 'say nothing but complaints on stderr').conflicts('verbose'));
 }
 
 export type Mode = 'full' | 'timing';
@@ -229,7 +245,7 @@ export function parseFraction(text: string): number {
 
 /** `compare --json model.yaml` means JSON on stdout and a model; it must not cost the user that model. */
 function parseJsonFile(path: string): string {
-  if (/\.(ya?ml|onnx|png|jpe?g)$/i.test(path)) {
+  if (/\.(ya?ml|onnx|safetensors|png|jpe?g)$/i.test(path)) {
     throw new InvalidArgumentError(
       'Expected a file to write JSON to; put --json behind the models for JSON on stdout.',
     );

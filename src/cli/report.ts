@@ -39,19 +39,19 @@ export function writePage(path: string, data: PageData, output: Output): void {
   output.note(`${path}: written`);
 }
 
-/** The gates of a machine for its page, where they are known without synthesising anything. */
-export async function knownArea(machine: MachineConfig): Promise<AreaReport | undefined> {
+/** The gates of a machine for its page: one report, or none where anything would have to be synthesised. */
+export async function knownAreas(machine: MachineConfig): Promise<AreaReport[]> {
   const library = ownLibrary();
   const area = await knownMachineArea(machine, library, new FileCache(userCacheFolder()));
-  return (
-    area &&
+  if (area === undefined) return [];
+  return [
     areaReport(machine, area, {
       gateUnit: 'NAND2 equivalents (transistors / 4)',
       library: library.name,
       synthesiser: 'Yosys, remembered from an earlier synthesis',
       passes: synthesisMethod,
-    })
-  );
+    }),
+  ];
 }
 
 /** What the page is made from, out of files of any order; throws an `InputError` for the first one that is wrong. */

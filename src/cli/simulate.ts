@@ -15,9 +15,10 @@ import { DramTrace } from './dram-trace.ts';
 import { allObservers } from './observers.ts';
 import {
   addCommand,
-  addPageOptions,
   addQuantisationOptions,
+  detailsOption,
   dimOption,
+  formatOption,
   fusionOption,
   hardwareOption,
   inputOption,
@@ -32,12 +33,14 @@ import {
   type QuantisationOptions,
   quantisationSettings,
   quantiseOption,
+  reportOption,
   seedOption,
   virtualFeatureMapsOption,
+  wantsDetails,
   weightsOption,
 } from './options.ts';
 import type { Output } from './output.ts';
-import { knownArea, writePage } from './report.ts';
+import { knownAreas, writePage } from './report.ts';
 import { Timeline } from './timeline.ts';
 import { parseWindow, Waveform, type Window } from './waveform.ts';
 
@@ -56,27 +59,28 @@ interface SimulateOptions extends NetworkOptions, QuantisationOptions, PageOptio
 }
 
 export function addSimulate(program: Command, output: Output): void {
-  addPageOptions(
-    addQuantisationOptions(
-      addCommand(program, 'simulate', 'one network on one machine: cycles, bytes and outputs')
-        .addOption(modelOption())
-        .addOption(dimOption())
-        .addOption(hardwareOption())
-        .addOption(weightsOption())
-        .addOption(seedOption())
-        .addOption(inputOption())
-        .addOption(modeOption())
-        .addOption(virtualFeatureMapsOption())
-        .addOption(fusionOption())
-        .option('--dram-trace <file>', 'write every DRAM request: address, READ or WRITE, clock')
-        .option('--timeline <file>', 'write a timeline for ui.perfetto.dev or chrome://tracing; .gz packs')
-        .option('--vcd <file>', 'write a waveform of the cycles of --vcd-window, for GTKWave; .gz packs')
-        .addOption(
-          new Option('--vcd-window <from:to>', 'cycles, the last one not included').argParser(parseWindow),
-        )
-        .option('--memory-study', 'run again with an ideal memory and other layouts, and compare')
-        .addOption(jsonOption()),
-    ),
+  addQuantisationOptions(
+    addCommand(program, 'simulate', 'one network on one machine: cycles, bytes and outputs')
+      .addOption(modelOption())
+      .addOption(dimOption())
+      .addOption(hardwareOption())
+      .addOption(weightsOption())
+      .addOption(seedOption())
+      .addOption(inputOption())
+      .addOption(modeOption())
+      .addOption(virtualFeatureMapsOption())
+      .addOption(fusionOption())
+      .option('--dram-trace <file>', 'write every DRAM request: address, READ or WRITE, clock')
+      .option('--timeline <file>', 'write a timeline for ui.perfetto.dev or chrome://tracing; .gz packs')
+      .option('--vcd <file>', 'write a waveform of the cycles of --vcd-window, for GTKWave; .gz packs')
+      .addOption(
+        new Option('--vcd-window <from:to>', 'cycles, the last one not included').argParser(parseWindow),
+      )
+      .option('--memory-study', 'run again with an ideal memory and other layouts, and compare')
+      .addOption(formatOption())
+      .addOption(reportOption())
+      .addOption(detailsOption())
+      .addOption(jsonOption()),
   ).action(async (options: SimulateOptions) => {
     if ((options.vcd === undefined) !== (options.vcdWindow === undefined)) {
       throw new InputError(
@@ -104,11 +108,9 @@ export function addSimulate(program: Command, output: Output): void {
     const details = recorder?.details(network, run.totals.cycles);
     const report = options.details === true ? { ...run, details } : run;
     if (options.report !== undefined) {
-      const area = await knownArea(machine);
-      const areas = area === undefined ? [] : [area];
       writePage(
         options.report,
-        { runs: [{ ...run, details }], comparison: null, areas, validations: [] },
+        { runs: [{ ...run, details }], comparison: null, areas: await knownAreas(machine), validations: [] },
         output,
       );
     }
@@ -134,8 +136,7 @@ async function watchedRun(
   try {
     waveform = vcd === undefined ? undefined : new Waveform(vcd, machine, vcdWindow!);
     const trace = options.dramTrace === undefined ? undefined : new DramTrace(machine.dram);
-    const wantsDetails = options.report !== undefined || options.details === true;
-    const recorder = wantsDetails ? new DetailRecorder(machine) : undefined;
+    const recorder = wantsDetails(options) ? new DetailRecorder(machine) : undefined;
     const observer = (program: Program) =>
       allObservers([
         ...(trace ? [trace] : []),
@@ -145,7 +146,10 @@ async function watchedRun(
       ]);
     const started = job(observer);
     output.note(`${started.network.graph.name}: running`);
-    const simulation = await simulate(started);
+    const simulation = await simulate({
+      ...started,
+      onProgress: output.runProgress,
+    });
     waveform?.commit(simulation.result.cycles);
     timeline?.commit();
     return { simulation, trace, recorder };

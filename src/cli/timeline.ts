@@ -7,9 +7,9 @@ import { clockPeriod, geometryOf } from '../hw/dram/config.ts';
 import { RD, RDA, WR, WRA } from '../hw/dram/constraints.ts';
 import { bufferNames, type Command, type CommandOf, trafficKinds } from '../hw/isa/formats.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
-import { BufferLives } from '../report/buffer-lives.ts';
 import type { Program } from '../schedule/program.ts';
 import type { Observer } from '../sim/trace.ts';
+import { BufferLives } from './buffer-lives.ts';
 import { TextFile } from './text-file.ts';
 
 /** Cycles over which the bandwidth counter averages. */

@@ -9,6 +9,7 @@ import {
   addQuantisationOptions,
   calibrationPictures,
   dimOption,
+  formatOption,
   hardwareOption,
   type Json,
   jsonOption,
@@ -43,6 +44,7 @@ export function addValidate(program: Command, output: Output): void {
       .option('--input <image...>', 'PNG or JPEG pictures; else a seeded one')
       .addOption(virtualFeatureMapsOption())
       .option('--sweep-bits', 'also the distance to float at 8, 6, 5, 4, 3 and 2 bits')
+      .addOption(formatOption())
       .addOption(jsonOption()),
   ).action(async (options: ValidateOptions) => {
     const machine = readMachineFile(options.hw);

@@ -18,9 +18,15 @@ export class InputError extends Error {
   readonly position: SourcePosition | undefined;
 
   constructor(message: string, position?: SourcePosition) {
-    super(position === undefined ? message : `${formatPosition(position)}: ${message}`);
+    super(printable(position === undefined ? message : `${formatPosition(position)}: ${message}`));
     this.position = position;
   }
+}
+
+/** Names and words of a user's file may hold anything; a message is one line. */
+function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is meant.
+  return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, (found) => JSON.stringify(found).slice(1, -1));
 }
 
 /** `file:line:column`, leaving out what is not known. */

@@ -39,6 +39,7 @@ describe('buildGraph', () => {
       output: [6, 6, 6],
       macs: 6 * 36 * 36,
       parameters: 6 * 36 + 6,
+      bytes: { output: 6 * 36, parameters: 4 * (6 * 36 + 6) },
     });
   });
 

@@ -1,4 +1,5 @@
 /** The graph as rows of a table; how a table looks is the report's business. */
+import { product } from '../core/integers.ts';
 import type { Graph, Shape } from './graph.ts';
 import { parameterCount } from './parameters.ts';
 
@@ -11,6 +12,8 @@ export interface GraphRow {
   readonly macs: number;
   /** Parameters as trained, before batch norm is folded. */
   readonly parameters: number;
+  /** Of the output, a byte a value, and of the parameters in float32, as trained. */
+  readonly bytes: { readonly output: number; readonly parameters: number };
 }
 
 /** One row a node, in the order they run. */
@@ -21,5 +24,6 @@ export function graphRows(graph: Graph): GraphRow[] {
     output: node.outputShape,
     macs: node.op.macs?.(node.attributes, node.inputShapes, node.outputShape) ?? 0,
     parameters: parameterCount(node),
+    bytes: { output: product(node.outputShape), parameters: 4 * parameterCount(node) },
   }));
 }

@@ -1,10 +1,34 @@
-/** Which reader reads which file: networks in every format that is known, told apart by the ending of their names. */
+/** Which reader reads which file: every format that is known, told apart by the ending of its files' names. */
 import type { ImportedNetwork, NetworkFileOptions } from './imported-network.ts';
-import { readModelFile } from './model-yaml.ts';
+import { readModelNetwork } from './model-yaml.ts';
 import { readOnnxFile } from './onnx/read.ts';
+import type { NamedTensors } from './parameters.ts';
+import { readSafetensorsFile, realTensors } from './safetensors/read.ts';
+import { readTfjsWeights } from './tfjs-weights.ts';
 
-/** Reads a network file of any known format. @throws InputError as the format's reader does. */
+/** A format of network files. */
+export interface NetworkFormat {
+  /** As a user would call it. */
+  readonly name: string;
+  /** Matches the names of its files. */
+  readonly files: RegExp;
+  /** @throws InputError for what is no such file, or a network that cannot run here */
+  read(path: string, options: NetworkFileOptions): ImportedNetwork;
+}
+
+/** The formats of others that are read; another one is a line here. */
+export const networkFormats: readonly NetworkFormat[] = [
+  { name: 'ONNX', files: /\.onnx$/i, read: readOnnxFile },
+];
+
+/** Reads a network file of any known format; what has no other ending is a model file. @throws InputError as its reader does */
 export function readNetworkFile(path: string, options: NetworkFileOptions = {}): ImportedNetwork {
-  if (/\.onnx$/i.test(path)) return readOnnxFile(path, options);
-  return { graph: readModelFile(path) };
+  const format = networkFormats.find(({ files }) => files.test(path));
+  return format === undefined ? readModelNetwork(path) : format.read(path, options);
+}
+
+/** Reads a weight file: safetensors, or a TensorFlow.js weight manifest. @throws InputError as its reader does */
+export function readWeightsFile(path: string): NamedTensors {
+  if (/\.safetensors$/i.test(path)) return realTensors(readSafetensorsFile(path), path);
+  return readTfjsWeights(path);
 }

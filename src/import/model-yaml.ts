@@ -10,7 +10,9 @@
  * A layer is an operator's name, that operator's attributes, an optional name and where it reads from. Operators
  * bring their own attribute schemas; this file knows none of them.
  */
+import { dirname } from 'node:path';
 import { z } from 'zod';
+import { quote } from '../config/source.ts';
 import { parseYaml } from '../config/yaml.ts';
 import { InputError, type SourcePosition } from '../core/diagnostics.ts';
 import { sum } from '../core/integers.ts';
@@ -19,13 +21,13 @@ import type { AnyOp, Graph } from '../graph/graph.ts';
 import { parameterCount } from '../graph/parameters.ts';
 import { MAXIMUM_ELEMENTS } from '../graph/shape.ts';
 import { findOperator, operators } from '../ops/index.ts';
+import type { ImportedNetwork } from './imported-network.ts';
+import { pathInside } from './inside.ts';
+import { checkQuantisation, type ModelQuantisation, quantisationSchema } from './model-quantisation.ts';
+import { withWeights } from './model-weights.ts';
 import { readText } from './read-file.ts';
-
-/** Tensor names end up in reports, dumps and file names: no spaces, nothing that needs quoting. */
-const tensorName = z
-  .string()
-  .max(100)
-  .regex(/^[A-Za-z_][A-Za-z0-9_./-]*$/);
+import { readSafetensorsFile } from './safetensors/read.ts';
+import { tensorName } from './tensor-name.ts';
 
 const side = z.int().min(1).max(8192);
 
@@ -96,6 +98,12 @@ export const detector = z
   })
   .describe('How the host turns the output into boxes.');
 
+const weights = z
+  .string()
+  .min(1)
+  .max(1000)
+  .describe("The network's weights: a safetensors file in this file's folder or below.");
+
 /** The model file's schema. */
 export const modelSchema = z.strictObject({
   name: tensorName,
@@ -109,7 +117,18 @@ export const modelSchema = z.strictObject({
     .optional()
     .describe('Tensors to keep. Default: the last layer.'),
   detector: detector.optional(),
+  weights: weights.optional(),
+  quantisation: quantisationSchema.optional(),
 });
+
+/** A model file's text as values; its weights are in another file. */
+export interface ModelText {
+  readonly graph: Graph;
+  /** Where the weights lie, as the file says it. */
+  readonly weights?: { readonly location: string; readonly position: SourcePosition } | undefined;
+  /** The network's own numbers, without the integers of its filters. */
+  readonly quantisation?: ModelQuantisation | undefined;
+}
 
 /**
  * Reads a model file's text. `file` is only for messages.
@@ -118,6 +137,11 @@ export const modelSchema = z.strictObject({
  * together (with the layer's position).
  */
 export function readModel(text: string, file: string): Graph {
+  return readModelText(text, file).graph;
+}
+
+/** Reads a model file's text as `readModel` does, and what it says of weights and number formats. */
+export function readModelText(text: string, file: string): ModelText {
   const { value: model, positionOf } = parseYaml(text, file, modelSchema);
   const [channels] = model.input.shape;
   const mean = model.input.mean ?? new Array<number>(channels).fill(0);
@@ -177,12 +201,42 @@ export function readModel(text: string, file: string): Graph {
       );
     }
   }
-  return graph;
+  if (model.quantisation !== undefined && model.weights === undefined) {
+    const message = 'quantisation: needs the integers of its filters, expected weights: <file> too';
+    throw new InputError(message, positionOf(['quantisation']));
+  }
+  return {
+    graph,
+    weights:
+      model.weights === undefined
+        ? undefined
+        : { location: model.weights, position: positionOf(['weights']) },
+    quantisation: model.quantisation && checkQuantisation(model.quantisation, graph, positionOf),
+  };
 }
 
-/** Reads a model file; throws an `InputError` as `readModel` does, and when there is no such file. */
+/** Reads a model file's network; throws an `InputError` as `readModel` does, and when there is no such file. */
 export function readModelFile(path: string): Graph {
   return readModel(readText(path, 'a model file'), path);
+}
+
+/**
+ * Reads a model file and, if it names one, its weight file: weights are converted when they are asked for.
+ * @throws InputError as `readModel` does, for weight files outside the folder, and for tensors that are missing or of
+ *   another shape
+ */
+export function readModelNetwork(path: string): ImportedNetwork {
+  const { graph, weights: named, quantisation } = readModelText(readText(path, 'a model file'), path);
+  if (named === undefined) return { graph };
+  const file = atLeastIn(named.position, () =>
+    pathInside(
+      dirname(path),
+      named.location,
+      `weights ${quote(named.location)}`,
+      "a file in the model's folder",
+    ),
+  );
+  return withWeights(graph, quantisation, readSafetensorsFile(file), file);
 }
 
 /** Gives errors that know no place the file at least. */

@@ -5,11 +5,14 @@ import { inflateSync } from 'node:zlib';
 import jpeg from 'jpeg-js';
 import { PNG } from 'pngjs';
 import { InputError } from '../core/diagnostics.ts';
+import { ceilDiv, sum } from '../core/integers.ts';
 import type { Picture } from '../core/picture.ts';
 import { isFolder, readBytes } from './read-file.ts';
 import { writeFileAtomically } from './write-file.ts';
 
 const MAXIMUM_SIDE = 8192;
+/** Of width times height: what the decoders hold for each stays below 512 MiB. */
+const MAXIMUM_PIXELS = 2 ** 24;
 const MAXIMUM_BYTES = 64 * 1024 * 1024;
 /** Every scan of a progressive JPEG walks the whole picture: a file of tiny scans would take hours. */
 const MAXIMUM_SCANS = 64;
@@ -18,7 +21,7 @@ const MAXIMUM_SCANS = 64;
  * Reads a PNG or JPEG file, told apart by their first bytes. Grey becomes equal red, green and blue; transparency
  * is dropped, 16 bits are scaled to 8; orientation tags are not followed.
  *
- * Throws an `InputError` for files of more than 64 MiB or 8192 x 8192 pixels, truncated and damaged ones, and
+ * Throws an `InputError` for files of more than 64 MiB, sides of more than 8192 or more than 2^24 pixels, truncated and damaged ones, and
  * anything that is neither.
  */
 export function readPicture(path: string): Picture {
@@ -81,15 +84,55 @@ function checkSize(width: number, height: number, file: string): void {
       { file },
     );
   }
+  if (width * height > MAXIMUM_PIXELS) {
+    throw new InputError(
+      `is ${width} x ${height}, ${width * height} pixels, expected at most ${MAXIMUM_PIXELS} (2^24)`,
+      { file },
+    );
+  }
 }
 
 function truncated(file: string): never {
   throw new InputError('is cut off before its end, expected a whole picture', { file });
 }
 
+interface PngHeader {
+  readonly width: number;
+  readonly height: number;
+  /** A pixel. */
+  readonly bits: number;
+  readonly interlaced: boolean;
+}
+
+/** Samples a pixel by PNG's colour type. */
+const SAMPLES: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+
+/** First column and row, and the steps between columns and rows, of PNG's seven passes. */
+const PASSES = [
+  [0, 0, 8, 8],
+  [4, 0, 8, 8],
+  [0, 4, 4, 8],
+  [2, 0, 4, 4],
+  [0, 2, 2, 4],
+  [1, 0, 2, 2],
+  [0, 1, 1, 2],
+] as const;
+
+/** Bytes of all rows, each with the byte that names its filter. */
+function scanlineBytes({ width, height, bits, interlaced }: PngHeader): number {
+  const passes = interlaced ? PASSES : ([[0, 0, 1, 1]] as const);
+  return sum(
+    passes.map(([x, y, dx, dy]) => {
+      const columns = ceilDiv(width - x, dx);
+      const rows = ceilDiv(height - y, dy);
+      return columns < 1 || rows < 1 ? 0 : rows * (1 + ceilDiv(columns * bits, 8));
+    }),
+  );
+}
+
 function decodePng(bytes: Uint8Array, file: string): Picture {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let header: { width: number; height: number } | undefined;
+  let header: PngHeader | undefined;
   const compressed: Uint8Array[] = [];
   let end = 0;
   for (let at = PNG_SIGNATURE.length; end === 0; ) {
@@ -99,17 +142,23 @@ function decodePng(bytes: Uint8Array, file: string): Picture {
     if (at + 12 + length > bytes.length) truncated(file);
     if (header === undefined) {
       if (type !== 'IHDR' || length !== 13) throw new Error('the first chunk is no header');
-      header = { width: view.getUint32(at + 8), height: view.getUint32(at + 12) };
+      header = {
+        width: view.getUint32(at + 8),
+        height: view.getUint32(at + 12),
+        bits: view.getUint8(at + 16) * (SAMPLES[view.getUint8(at + 17)] ?? 4),
+        interlaced: view.getUint8(at + 20) !== 0,
+      };
       checkSize(header.width, header.height, file);
     }
     if (type === 'IDAT') compressed.push(bytes.subarray(at + 8, at + 8 + length));
     at += 12 + length;
     if (type === 'IEND') end = at;
   }
-  // The decoder inflates interlaced pictures without a bound, and takes a short stream for a dark picture.
-  // Four channels of 16 bits, a filter byte a row, twice that for the rows of seven interlaced pictures.
-  const bound = header!.height * (header!.width * 8 + 2) * 2 + 1024;
-  inflateSync(new Uint8Array(Buffer.concat(compressed)), { maxOutputLength: bound });
+  // The decoder inflates interlaced pictures without a bound, and takes a short stream for a dark picture, of any size.
+  const needed = scanlineBytes(header!);
+  const maxOutputLength = needed + 1024;
+  if (inflateSync(new Uint8Array(Buffer.concat(compressed)), { maxOutputLength }).length < needed)
+    truncated(file);
 
   // Bytes behind the end are allowed by the format's readers, but not by this one.
   const png = PNG.sync.read(Buffer.from(bytes.subarray(0, end)));
@@ -129,7 +178,7 @@ function decodeJpeg(bytes: Uint8Array, file: string): Picture {
     formatAsRGBA: false,
     tolerantDecoding: false,
     maxResolutionInMP: (MAXIMUM_SIDE * MAXIMUM_SIDE) / 1e6,
-    maxMemoryUsageInMB: 2048,
+    maxMemoryUsageInMB: 480,
     ...(plainRgb ? { colorTransform: false } : {}),
   });
   return { width, height, data };
@@ -161,6 +210,9 @@ function walkJpeg(bytes: Uint8Array, file: string): { end: number; plainRgb: boo
       if (length < 8) throw new Error('a segment is too short');
       frame = true;
       checkSize(word(at + 5), word(at + 3), file);
+      // The decoder allocates every block first; one takes at least a bit of a scan.
+      const blocks = jpegBlocks(bytes.subarray(at, at + length), file);
+      if (blocks > 8 * bytes.length) truncated(file);
     }
     // Adobe's segment, its last byte: 0 = three components are red, green and blue.
     if (
@@ -182,4 +234,20 @@ function walkJpeg(bytes: Uint8Array, file: string): { end: number; plainRgb: boo
       }
     }
   }
+}
+
+/** Blocks of 8 x 8 values of all components, at least: the sampling factors of some against the largest. */
+function jpegBlocks(frame: Uint8Array, file: string): number {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  const components = frame[7]!;
+  if (frame.length < 8 + 3 * components) truncated(file);
+  const factors = Array.from({ length: components }, (_, i) => {
+    const both = frame[9 + 3 * i]!;
+    return [both >> 4, both & 15] as const;
+  });
+  const widest = Math.max(1, ...factors.map(([h]) => h));
+  const tallest = Math.max(1, ...factors.map(([, v]) => v));
+  const columns = ceilDiv(view.getUint16(5), 8 * widest);
+  const rows = ceilDiv(view.getUint16(3), 8 * tallest);
+  return sum(factors.map(([h, v]) => columns * h * rows * v));
 }

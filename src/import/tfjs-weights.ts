@@ -4,12 +4,13 @@
  * A manifest is a list of groups; a group's tensors lie one after the other, little endian and unaligned, in the
  * concatenation of its shards. A quantised tensor holds uint8 or uint16 q with value = q * scale + min.
  */
-import { dirname, join, win32 } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { parseJson } from '../config/json.ts';
 import { quote } from '../config/source.ts';
 import { InputError } from '../core/diagnostics.ts';
 import { product, sum } from '../core/integers.ts';
+import { staysInside } from './inside.ts';
 import type { NamedTensor, NamedTensors } from './parameters.ts';
 import { fileSize, readBytes, readText } from './read-file.ts';
 
@@ -143,9 +144,4 @@ function readTensor(view: DataView, start: number, weight: Weight): Float32Array
     values[i] = whole ? Math.round(value) : value;
   }
   return values;
-}
-
-/** Whether a shard's name stays in (or below) the manifest's folder, on any system. */
-function staysInside(path: string): boolean {
-  return !win32.isAbsolute(path) && !/^[A-Za-z]:|\0/.test(path) && !path.split(/[\\/]/).includes('..');
 }

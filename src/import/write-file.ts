@@ -93,6 +93,24 @@ export function writeFileAtomically(path: string, content: Uint8Array | string):
   file.commit();
 }
 
+/** Writes files that belong together, each as `AtomicFile` does: none is named before all are written. */
+export function writeFilesAtomically(
+  files: readonly { readonly path: string; readonly pieces: readonly (Uint8Array | string)[] }[],
+): void {
+  const open: AtomicFile[] = [];
+  try {
+    for (const { path, pieces } of files) {
+      const file = new AtomicFile(path);
+      open.push(file);
+      for (const piece of pieces) file.write(piece);
+    }
+    for (const file of open) file.commit();
+  } catch (error) {
+    for (const file of open) file.discard();
+    throw error;
+  }
+}
+
 function existing(path: string): { kind: 'file' | 'folder' | 'special'; path: string } | undefined {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats === undefined) return undefined;

@@ -1,5 +1,6 @@
 /** A network as `inspect` shows it: its names in JSON, and its table. */
 import { z } from 'zod';
+import { product } from '../core/integers.ts';
 import { graphRows } from '../graph/print.ts';
 import type { LayeredNetwork } from '../quant/layers.ts';
 import type { Program } from '../schedule/program.ts';
@@ -26,6 +27,10 @@ export const graphReportSchema = z.strictObject({
       output: shape,
       macs: count,
       parameters: count.describe('As trained, before batch norm is folded'),
+      bytes: z.strictObject({
+        output: count.describe('Of the output at 8 bits a value'),
+        parameters: count.describe('Of the parameters in float32, as trained'),
+      }),
     }),
   ),
   outputs: z.array(z.string()),
@@ -96,21 +101,24 @@ export function graphTable(report: GraphReport, style: Style): string {
         { heading: 'output', align: 'right' },
         { heading: 'MACs', align: 'right' },
         { heading: 'parameters', align: 'right' },
+        { heading: 'bytes', align: 'right' },
       ],
       [
-        [input.name, 'input', input.shape.join(' x '), '', ''],
+        [input.name, 'input', input.shape.join(' x '), '', '', grouped(product(input.shape))],
         ...layers.map((layer) => [
           layer.name,
           layer.operator,
           layer.output.join(' x '),
           grouped(layer.macs),
           grouped(layer.parameters),
+          grouped(layer.bytes.output),
         ]),
-        ['after folding', '', '', grouped(model.macs), grouped(model.parameters)],
+        ['after folding', '', '', grouped(model.macs), grouped(model.parameters), ''],
       ],
       style,
     ),
     wrapText(`outputs: ${outputs.join(', ')}`, '  '),
+    wrapText('bytes: of the output at 8 bits a value; parameters in float32 have 4 each', '  '),
   ];
   if (schedule !== undefined) {
     parts.push(

@@ -9,7 +9,7 @@ import { bufferBytes, type MachineConfig } from '../hw/machine/config.ts';
 import type { LayeredNetwork } from '../quant/layers.ts';
 import type { Program } from '../schedule/program.ts';
 import type { Observer } from '../sim/trace.ts';
-import { BufferLives } from './buffer-lives.ts';
+import { BufferBlocks } from './buffer-blocks.ts';
 import { LevelRecorder } from './level-recorder.ts';
 import { countNumbers, numberText } from './number-text.ts';
 import { type RecordedTrack, TrackRecorder } from './track-recorder.ts';
@@ -106,7 +106,7 @@ interface Stretch {
 /** Watches one run and keeps what `RunDetails` needs, in bounded memory. */
 export class DetailRecorder {
   private commands: readonly Command[] = [];
-  private lives: BufferLives | undefined;
+  private lives: BufferBlocks | undefined;
   private readonly tracks: Record<string, Track>;
   private readonly channels: Track[];
   private readonly levels: Map<string, LevelRecorder>;
@@ -151,7 +151,7 @@ export class DetailRecorder {
   /** The observer of a run of this program. */
   readonly observe = (program: Program): Observer => {
     this.commands = program.commands;
-    this.lives = new BufferLives(program.commands, (buffer, cycle, bytes) =>
+    this.lives = new BufferBlocks(this.machine, program.commands, (buffer, cycle, bytes) =>
       this.levels.get(buffer)?.set(cycle, bytes),
     );
     return this;

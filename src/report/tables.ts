@@ -1,9 +1,11 @@
 /** Tables for people: plain text of at most 80 columns. What stands in them is the business of the `*-table.ts` files. */
 
-/** How words stand out; identity where the output is no terminal. */
+/** How words stand out (identity where the output is no terminal), and what tables look like. */
 export interface Style {
   heading(text: string): string;
   bad(text: string): string;
+  /** Writes a table another way than in aligned columns; the cells are whole. */
+  readonly table?: (headings: readonly string[], rows: readonly (readonly string[])[]) => string;
 }
 
 export const plainStyle: Style = { heading: (text) => text, bad: (text) => text };
@@ -25,6 +27,8 @@ export function formatTable(
   rows: readonly (readonly string[])[],
   style: Style,
 ): string {
+  const names = columns.map(({ heading }) => heading);
+  if (style.table !== undefined) return style.table(names, rows);
   const widths = columns.map(({ heading }, index) =>
     Math.max(heading.length, ...rows.map((row) => row[index]!.length)),
   );
@@ -38,8 +42,7 @@ export function formatTable(
       })
       .join(' '.repeat(gap))
       .trimEnd();
-  const headings = columns.map(({ heading }) => heading);
-  return [style.heading(line(headings)), ...rows.map(line)].map((text) => `${text}\n`).join('');
+  return [style.heading(line(names)), ...rows.map(line)].map((text) => `${text}\n`).join('');
 }
 
 function shrink(columns: readonly Column[], widths: number[]): void {

@@ -129,7 +129,7 @@ describe('condensim dram', () => {
   it("reads Ramulator's traces", async () => {
     const requests = goldenTraces.c_rw_alternate!(2000);
     const words = requests.map(({ address, write }) => `${write ? 'ST' : 'LD'} ${address}\n`).join('');
-    const theirs = await replayed(lpddr4, scratch('c.ld', words), '--format', 'ramulator');
+    const theirs = await replayed(lpddr4, scratch('c.ld', words), '--trace-format', 'ramulator');
     expect(theirs).toEqual(await replayed(lpddr4, traceFile('c.trc', requests)));
     expect(theirs.reads + theirs.writes).toBe(2000);
   });
@@ -356,12 +356,12 @@ describe('bad input', () => {
     ],
     [
       'the other format, said',
-      () => withTrace('f.trc', '0x40 READ 0\n', '--format', 'ramulator'),
+      () => withTrace('f.trc', '0x40 READ 0\n', '--trace-format', 'ramulator'),
       /f\.trc:1:1: '0x40' stands here, expected LD or ST/,
     ],
     [
       'unknown format',
-      () => withTrace('g.trc', '', '--format', 'dramsim'),
+      () => withTrace('g.trc', '', '--trace-format', 'dramsim'),
       /'dramsim' is invalid.*condensim/,
     ],
     [

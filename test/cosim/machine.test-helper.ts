@@ -9,9 +9,10 @@ export const smallMachine: MachineConfig = machineSchema.parse({
     columns: 4,
     dataflow: 'output-stationary',
     activationBits: 8,
-    weightBits: 8,
+    weightBits: 6,
     accumulatorBits: 18,
     pipelineDepth: 3,
+    depthwise: { kernel: 2 },
   },
   buffers: {
     feature: { bytes: 4096, banks: 4 },

@@ -113,6 +113,7 @@ describe('imports', () => {
     expect(ownImports(byPath.get('hw/dram/ideal.ts')!)).toEqual([
       'core/integers.ts',
       'sim/engine.ts',
+      'sim/trace.ts',
       'hw/dram/config.ts',
       'hw/dram/port.ts',
     ]);

@@ -24,7 +24,8 @@ import { resized } from './sequencer-verilog.ts';
 import { addressBits, type ComputeShape } from './shape.ts';
 
 export function chainControlVerilog(machine: MachineConfig, shape: ComputeShape): VerilogModule {
-  const { columns } = machine.peArray;
+  const { columns, depthwise } = machine.peArray;
+  const hasStrips = depthwise !== null;
   const { columnCount, laneCount, sumAddress, recordWords } = shape;
   const record = addressBits(shape.parameters);
   const computeWord = commandBits('compute');
@@ -60,6 +61,7 @@ export function chainControlVerilog(machine: MachineConfig, shape: ComputeShape)
       input('stream_start'),
       input('fetch', undefined, 'records of operands are read'),
       input('offer'),
+      ...(hasStrips ? [input('strip_end', undefined, 'with it a strip of a depthwise tile')] : []),
       input('fold_columns', columnCount),
       input('fold_fill'),
       input('fold_last_block'),
@@ -75,6 +77,9 @@ export function chainControlVerilog(machine: MachineConfig, shape: ComputeShape)
       output('stream_end'),
       output('shift', undefined, "the array's"),
       output('from_stream', undefined, 'the vector taken comes past the array'),
+      ...(hasStrips
+        ? [output('from_strip', undefined, 'it comes from the tree of adders'), output('vector_strip_end')]
+        : []),
       output('vector', undefined, 'a vector goes to post-processing'),
       output('vector_first', undefined, 'of its group of maps'),
       output('vector_last'),
@@ -96,7 +101,15 @@ export function chainControlVerilog(machine: MachineConfig, shape: ComputeShape)
       ...fieldWires(
         'compute',
         'tile',
-        ['accumulateOut', 'filters', 'accumulatorAddress', 'outRows', 'outColumns', 'signalStore'],
+        [
+          'accumulateOut',
+          'filters',
+          'accumulatorAddress',
+          'outRows',
+          'outColumns',
+          'signalStore',
+          ...(hasStrips ? (['depthwise'] as const) : []),
+        ],
         'from_',
       ),
       ...fieldWires('postProcess', 'post', ['parameterAddress'], 'from_'),
@@ -117,23 +130,26 @@ export function chainControlVerilog(machine: MachineConfig, shape: ComputeShape)
       wire take = draining & (to_sums | ready);
 
       // A streamed vector that waits to be taken.
-      reg offered, offered_last_map, offered_last_pixels;
+      reg offered, offered_last_map, offered_last_pixels, offered_last_group;
       reg ${range(laneCount)} offered_lanes;
       wire offer_take = offered & ready;
       assign offer_free = ~offered | offer_take;
-      assign stream_end = offer_take & offered_last_map & offered_last_pixels;
+      assign stream_end = offer_take & offered_last_map & offered_last_pixels & offered_last_group;
 
       wire preloading = preload_left != ${literal(jobs, 0)};
       wire trailing = tail_left != ${literal(jobs, 0)};
       assign chain_free = (~draining | (take & last_column & ~fill)) & (tail_left <= ${literal(jobs, 1)}) & (preload_left <= ${literal(jobs, 1)});
 
-      assign from_stream = offered;
+      assign from_stream = offered${hasStrips ? ' & ~from_depthwise' : ''};
+      ${hasStrips ? 'assign from_strip = offered & from_depthwise;' : ''}
+      ${hasStrips ? 'reg offered_strip_end;' : ''}
+      ${hasStrips ? 'assign vector_strip_end = offered_strip_end;' : ''}
       assign vector = (take & ~to_sums) | offer_take;
       assign vector_first = member == 4'd0;
       assign vector_last = last_member;
       assign vector_last_map = offered ? offered_last_map : last_block & last_column;
       assign vector_last_pixels = offered ? offered_last_pixels : last_pixels;
-      assign vector_last_group = offered | last_group;
+      assign vector_last_group = offered ? offered_last_group : last_group;
       assign vector_lanes = offered ? offered_lanes : lanes;
       assign tile_first = stream_start | (swap & fold_first);
 
@@ -151,6 +167,8 @@ export function chainControlVerilog(machine: MachineConfig, shape: ComputeShape)
           offered_last_map <= fold_last_block;
           offered_last_pixels <= fold_last_pixels;
           offered_lanes <= fold_lanes;
+          offered_last_group <= fold_last_group;
+          ${hasStrips ? 'offered_strip_end <= strip_end;' : ''}
         end
         if (tile_first) begin
           settings <= post;

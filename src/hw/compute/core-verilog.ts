@@ -286,6 +286,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
   const tableAddress = lookupTable === null ? 0 : tableWordAddressBits(machine);
   const tableBytes = stored / 8;
   const hasPool = shape.line !== undefined;
+  const hasStrips = peArray.depthwise !== null;
   const lane = (name: string, bits: number): string => `${name}[i * ${bits} +: ${bits}]`;
   const port = (direction: Port['direction'], name: string, width?: number, meaning?: string): Port => ({
     direction,
@@ -325,6 +326,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     wire [16:0] zero_point;
     wire chain_free, swap, preload, preload_two, stream_start, offer, offer_free, stream_end, fetch, is_sum, stream_read;
     wire ${range(operandBits)} operand;
+    ${hasStrips ? 'wire depthwise_read, strip_end;' : ''}
     wire ${range(columnCount)} fold_columns;
     wire ${range(laneCount)} fold_lanes;
     wire fold_fill, fold_last_block, fold_last_pixels, fold_last_group, fold_first;
@@ -334,15 +336,11 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       .command_valid(head_valid),
       .command(head),
       .command_take(head_take),
-<<<<<<< HEAD
-      ${connect(['clk', 'rst', 'resting', 'from_load', 'from_store', 'to_load', 'read', 'wanted', 'addresses', 'read_done', 'weight_address', 'step', 'first', 'accumulate_in', 'unsigned_features', 'zero_point', 'subtract', 'chain_free', 'swap', 'preload', 'preload_two', 'stream_start', 'fetch', 'operand', 'is_sum', 'stream_read', 'offer', 'offer_free', 'stream_end', 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post'])}
-=======
-      .resting(resting),
-      ${connect(['clk', 'rst', 'from_load', 'from_store', 'to_load', 'read', 'wanted', 'addresses', 'read_done', 'weight_address', 'step', 'first', 'accumulate_in', 'unsigned_features', 'zero_point', 'subtract', 'chain_free', 'swap', 'preload', 'preload_two', 'stream_start', 'fetch', 'operand', 'is_sum', 'stream_read', 'offer', 'offer_free', 'stream_end', 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post'])}
->>>>>>> main
+      ${connect(['clk', 'rst', 'resting', 'from_load', 'from_store', 'to_load', 'read', 'wanted', 'addresses', 'read_done', 'weight_address', 'step', 'first', 'accumulate_in', 'unsigned_features', 'zero_point', 'subtract', 'chain_free', 'swap', 'preload', 'preload_two', 'stream_start', 'fetch', 'operand', 'is_sum', 'stream_read', 'offer', ...(hasStrips ? ['depthwise_read', 'strip_end'] : []), 'offer_free', 'stream_end', 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post'])}
     );
 
     // The chain, and what is taken from it or from the stream.
+    ${hasStrips ? 'wire from_strip, vector_strip_end;' : ''}
     wire pool_busy, shift, from_stream, vector, vector_first, vector_last, vector_last_map, vector_last_pixels;
     wire vector_last_group, tile_first, signal_store, sum_write;
     wire ${range(laneCount)} vector_lanes;
@@ -351,7 +349,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     wire [15:0] tile_out_rows, tile_out_columns;
     wire ${range(sumAddress)} sum_write_address, sum_read_address;
     chain_control chain (
-      ${connect(['clk', 'rst', 'swap', 'preload', 'preload_two', 'stream_start', 'fetch', 'offer', 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post', 'pool_busy', 'chain_free', 'offer_free', 'stream_end', 'shift', 'from_stream', 'vector', 'vector_first', 'vector_last', 'vector_last_map', 'vector_last_pixels', 'vector_last_group', 'vector_lanes', 'record_address', 'tile_first', 'settings', 'tile_out_rows', 'tile_out_columns', 'signal_store', 'sum_write', 'sum_write_address', 'sum_read_address'])}
+      ${connect(['clk', 'rst', 'swap', 'preload', 'preload_two', 'stream_start', 'fetch', 'offer', ...(hasStrips ? ['strip_end', 'from_strip', 'vector_strip_end'] : []), 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post', 'pool_busy', 'chain_free', 'offer_free', 'stream_end', 'shift', 'from_stream', 'vector', 'vector_first', 'vector_last', 'vector_last_map', 'vector_last_pixels', 'vector_last_group', 'vector_lanes', 'record_address', 'tile_first', 'settings', 'tile_out_rows', 'tile_out_columns', 'signal_store', 'sum_write', 'sum_write_address', 'sum_read_address'])}
     );
 
     // Operands: a cycle behind the sequencer. The zero point and signedness are the tile's, which ends later.
@@ -409,6 +407,10 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     endgenerate
 
     wire ${range(rows * acc)} chain_out, start_sums;
+    ${hasStrips ? `wire ${range(rows * acc)} strip_sums;` : ''}
+    ${hasStrips ? 'reg depthwise_read_1;' : ''}
+    ${hasStrips ? 'always @(posedge clk) depthwise_read_1 <= depthwise_read & ~rst;' : ''}
+    ${hasStrips ? `wire stride_two = tile${fieldSlice('compute', 'strideColumns')} == 8'd2;` : ''}
     pe_array array (
       .clk(clk),
       .rst(rst),
@@ -417,6 +419,10 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       .preload(preload_1),
       .swap(swap_1),
       .shift(shift),
+      ${hasStrips ? '.depthwise(depthwise_read_1),' : ''}
+      ${hasStrips ? '.complete(offer_1),' : ''}
+      ${hasStrips ? '.stride_two(stride_two),' : ''}
+      ${hasStrips ? '.strip_sums(strip_sums),' : ''}
       .features(features),
       .weights(weights),
       .chain_in(start_sums),
@@ -462,12 +468,13 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     );
     `),
     ...delayed('from_stream', 2),
+    ...(hasStrips ? delayed('from_strip', 2) : []),
     ...verilogLines(`
     wire ${range(rows * input)} sums;
     generate
       for (i = 0; i < ${rows}; i = i + 1) begin : source
         wire ${range(streamed)} past = ${lane('streamed', streamed)};
-        wire ${range(acc)} sum = ${lane('chain_out', acc)};
+        wire ${range(acc)} sum = ${hasStrips ? `from_strip_2 ? ${lane('strip_sums', acc)} : ` : ''}${lane('chain_out', acc)};
         assign ${lane('sums', input)} = from_stream_2 ? ${signExtend('past', streamed, input)} : ${signExtend('sum', acc, input)};
       end
     endgenerate
@@ -590,6 +597,8 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       .tile_out_rows(tile_out_rows),
       .tile_out_columns(tile_out_columns),
       .signal_store(signal_store),
+      ${hasStrips ? '.in_strip(from_strip),' : ''}
+      ${hasStrips ? '.strip_end(vector_strip_end),' : ''}
       .busy(pool_busy),
       ${fields.map(({ name }) => `.${name}(to_${name})`).join(',\n      ')}
     );

@@ -165,6 +165,6 @@ export function lanePositionsVerilog(machine: MachineConfig): VerilogModule {
 }
 
 /** An input column in the bits of an address, whose higher bits come round. */
-function columnAddress(column: string, address: number): string {
+export function columnAddress(column: string, address: number): string {
   return address <= positionBits ? `${column}${range(address)}` : signExtend(column, positionBits, address);
 }

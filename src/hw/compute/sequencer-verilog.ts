@@ -7,6 +7,7 @@
 import { formats } from '../isa/formats.ts';
 import { commandBits, fieldSlice, fieldWires } from '../isa/verilog.ts';
 import type { MachineConfig } from '../machine/config.ts';
+import { depthwiseLanes } from '../pe-array/depthwise.ts';
 import {
   bitsFor,
   clockPort,
@@ -18,7 +19,7 @@ import {
   verilogLines,
   verilogModule,
 } from '../verilog.ts';
-import { positionBits } from './lane-verilog.ts';
+import { columnAddress, positionBits } from './lane-verilog.ts';
 import { addressBits, type ComputeShape } from './shape.ts';
 import { operandBits } from './stream-verilog.ts';
 
@@ -44,6 +45,11 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
   const commandWord = Math.max(computeWord, postWord);
   const start = bitsFor(startCycles - 1);
   const P = positionBits;
+  const { depthwise } = machine.peArray;
+  const kernel = depthwise?.kernel ?? 0;
+  const stripLanes = [1, 2].map((stride) =>
+    depthwise === null ? 0 : depthwiseLanes(machine.peArray, kernel, kernel, stride),
+  );
   const out = (name: string, width?: number, meaning?: string): Port => ({
     direction: 'output',
     name,
@@ -60,12 +66,63 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       /^(\w+)\[(\d+):(\d+)\]\[(\d+):0\]$/,
       (_, name, __, low, high) => `${name}[${Number(high) + Number(low)}:${low}]`,
     );
+  /** A choice between depthwise mode and the others, where the machine has it. */
+  const strip = (usual: string, inStrip: string): string =>
+    depthwise === null ? usual : `(tile_depthwise ? ${inStrip} : (${usual}))`;
+  const constants = (bits: number): string =>
+    Array.from({ length: lanes }, (_, index) => literal(bits, lanes - 1 - index)).join(', ');
+  const depthwiseLines =
+    (): string => `// Depthwise: a channel in strips of output columns, a strip row by row of the input.
+      wire ${range(laneCount)} strip_lanes = (tile_stride_columns == 8'd2) ? ${literal(laneCount, stripLanes[1]!)} : ${literal(laneCount, stripLanes[0]!)};
+      wire ${range(P)} strip_step = (tile_stride_columns == 8'd2) ? ${literal(P, 2 * stripLanes[1]!)} : ${literal(P, stripLanes[0]!)};
+      reg [15:0] columns_left;
+      reg ${range(P)} strip_row, strip_column;
+      reg ${range(address)} row_address;
+      // Reads until the next vector is complete, and vectors of the strip.
+      reg [7:0] rows_wait;
+      reg [15:0] vectors_left;
+      assign depthwise_read = fire & tile_depthwise;
+      wire row_offer = depthwise_read & (rows_wait == 8'd1);
+      assign strip_end = row_offer & (vectors_left == 16'd1);
+      wire last_strip = columns_left <= ${resized('strip_lanes', laneCount, 16)};
+      wire channel_end = strip_end & last_strip;
+      wire ${range(laneCount)} strip_width = last_strip ? columns_left${range(laneCount)} : strip_lanes;
+      wire ${range(address)} strip_base = group_base + row_address + ${columnAddress('strip_column', address)};
+      wire ${range(lanes * P)} lane_numbers = {${constants(P)}};
+      wire ${range(lanes * address)} lane_offsets = {${constants(address)}};
+      always @(posedge clk) begin
+        if (setup | strip_end) begin
+          strip_row <= first_row;
+          row_address <= first_row_product${range(address)};
+          rows_wait <= 8'd${kernel};
+          vectors_left <= tile_out_rows;
+        end else if (depthwise_read) begin
+          strip_row <= strip_row + ${literal(P, 1)};
+          row_address <= row_address + row_pitch;
+          rows_wait <= row_offer ? tile_stride_rows : rows_wait - 8'd1;
+          if (row_offer) vectors_left <= vectors_left - 16'd1;
+        end
+        if (setup | channel_end) begin
+          strip_column <= first_column;
+          columns_left <= tile_out_columns;
+        end else if (strip_end) begin
+          strip_column <= strip_column + strip_step;
+          columns_left <= columns_left - ${resized('strip_lanes', laneCount, 16)};
+        end
+      end
+`;
   return verilogModule({
     name: 'tile_sequencer',
     about: [
       'Tile sequencer: one tile after the other, fold by fold, step by step. Order of a tile: groups, pixel',
       `folds of ${lanes} lanes, blocks of ${columns} filters; of a fold: channels, kernel rows, kernel columns.`,
       'A stream: pixel folds, maps; of a sum: operands. The records of its operands are fetched first.',
+      ...(depthwise === null
+        ? []
+        : [
+            'A depthwise tile: channels, strips of columns, input rows; a vector with each that completes one.',
+          ]),
+      'Rows of the input may lie in a ring: place (ring row + row) modulo its rows.',
       '',
       'A cycle with `read` asks the feature buffer for one step; `read_done` ends it. `swap` hands a finished',
       'fold to the chain, in the same cycle as the first step of the next fold if that can be.',
@@ -103,6 +160,12 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       out('offer', undefined, 'and is complete with this cycle'),
       input('offer_free'),
       input('stream_end', undefined, 'the last vector of a stream was taken'),
+      ...(depthwise === null
+        ? []
+        : [
+            out('depthwise_read', undefined, 'a row of a strip was read'),
+            out('strip_end', undefined, 'the vector offered is the last of its strip'),
+          ]),
       out('fold_columns', columnCount, 'of the fold handed over: its filters'),
       out('fold_fill', undefined, 'start values come in behind it'),
       out('fold_last_block', undefined, 'it is the last of its pixels'),
@@ -157,6 +220,9 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
           'outRows',
           'outColumns',
           'weightAddress',
+          'ringRows',
+          'ringRow',
+          ...(depthwise === null ? [] : (['depthwise'] as const)),
         ],
         'tile_',
       ),
@@ -164,6 +230,8 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       assign accumulate_in = tile_accumulate_in;
       assign unsigned_features = tile_unsigned;
       assign zero_point = tile_zero_point;
+      // Vectors that come past the accumulators, under the rule of a stream.
+      wire passes = ${depthwise === null ? 'tile_stream' : 'tile_stream | tile_depthwise'};
       assign subtract = ~tile_stream | post_q${fieldSlice('postProcess', 'requantise')};
 
       // Tokens: counted here, and good in the cycle in which they arrive.
@@ -204,9 +272,9 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       reg setup;
       reg ${range(start)} start_left;
       wire ready = starting & (start_left == ${literal(start, 0)});
-      wire go = ready & (chain_free | ~(tile_stream | tile_accumulate_in));
-      assign stream_start = go & tile_stream;
-      assign preload = go & tile_accumulate_in & ~tile_stream;
+      wire go = ready & (chain_free | ~(passes | tile_accumulate_in));
+      assign stream_start = go & passes;
+      assign preload = go & tile_accumulate_in & ~passes;
       reg ${range(columnCount)} preload_left;
       wire preloaded = preloading & (preload_left == ${literal(columnCount, 0)});
       // A sum fetches its operands' records behind the last vector of the tile before, one a cycle.
@@ -219,19 +287,20 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       assign operand = operand_q;
       wire begins = (go & ~preload & ~fetch_start) | preloaded | fetched;
       wire on = (running | begins) & ~all_issued;
-      wire may_step = on & ~tile_stream & (~pending | swap);
-      wire may_stream = on & tile_stream & offer_free;
+      wire may_step = on & ~passes & (~pending | swap);
+      wire may_stream = on & passes & offer_free;
       assign read = may_step | may_stream;
       wire fire = read & read_done;
-      assign step = fire & ~tile_stream;
+      assign step = fire & ~passes;
       assign stream_read = fire & tile_stream;
-      assign offer = stream_read & last_operand;
+      wire map_offer = stream_read & last_operand;
+      assign offer = ${depthwise === null ? 'map_offer' : 'map_offer | row_offer'};
 
       wire steps_end;
       wire maps_end;
       wire fold_end = step & steps_end;
-      wire pixels_end = (fold_end & last_block) | (offer & maps_end);
-      wire group_end = pixels_end & at_end;
+      wire pixels_end = (fold_end & last_block) | (map_offer & maps_end);
+      wire group_end = (pixels_end & at_end)${depthwise === null ? '' : ' | channel_end'};
       wire issued = group_end & last_group;
 
       always @(posedge clk) begin
@@ -240,7 +309,7 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
         else if (starting & ~ready) start_left <= start_left - ${literal(start, 1)};
         if (fetch_start) fetch_left <= tile_operands;
         else if (fetching & ~fetched) fetch_left <= fetch_left - ${literal(operandBits, 1)};
-        if (setup | offer | (fetch & (fetch_left == ${literal(operandBits, 1)}))) operand_q <= ${literal(operandBits, 0)};
+        if (setup | map_offer | (fetch & (fetch_left == ${literal(operandBits, 1)}))) operand_q <= ${literal(operandBits, 0)};
         else if (fetch | stream_read) operand_q <= operand_q + ${literal(operandBits, 1)};
         if (preload) preload_left <= ${literal(columnCount, columns - 1)};
         else if (preloading & ~preloaded) preload_left <= preload_left - ${literal(columnCount, 1)};
@@ -277,7 +346,13 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       wire ${range(address)} plane_pitch = ${inValues('tile_plane_pitch', 24, address, shift)};
       wire ${range(P)} first_row = -{tile_pad_top[16], tile_pad_top};
       wire ${range(P)} first_column = -{tile_pad_left[16], tile_pad_left};
-      wire ${range(P + address)} first_row_product = {{${address}{first_row[${P - 1}]}}, first_row} * {${P}'d0, row_pitch};
+      // In a ring row 0 lies at \`ring_row\`, and what is beyond its end at its start.
+      wire ${range(P)} ring_row = {${P - 16}'d0, tile_ring_row};
+      wire ${range(P)} first_place = first_row + ring_row;
+      wire ${range(P + address)} first_row_product = {{${address}{first_place[${P - 1}]}}, first_place} * {${P}'d0, row_pitch};
+      wire ${range(16 + address)} ring_product = {${address}'d0, tile_ring_rows} * {16'd0, row_pitch};
+      wire ${range(address)} ring_span = ring_product${range(address)};
+      wire in_ring = tile_ring_rows != 16'd0;
       wire ${range(8 + address)} row_stride_product = {${address}'d0, tile_stride_rows} * {8'd0, row_pitch};
       wire ${range(8 + address)} row_dilation_product = {${address}'d0, tile_dilation_rows} * {8'd0, row_pitch};
       lane_positions positions (
@@ -303,6 +378,7 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
         .next_at_end(next_at_end)
       );
 
+      ${depthwise === null ? '' : depthwiseLines()}
       // Taps and channels: places in the input, relative to a lane's.
       reg [7:0] tap_rows_left, tap_columns_left;
       reg [16:0] channels_left;
@@ -346,12 +422,12 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
           plane_base <= ${inValues('tile_feature_address', 24, address, shift)};
           row_base <= ${inValues('tile_feature_address', 24, address, shift)};
           tap_base <= ${inValues('tile_feature_address', 24, address, shift)};
-        end else if (fold_end) begin
+        end else if (fold_end${depthwise === null ? '' : ' | channel_end'}) begin
           group_base <= fold_base;
           plane_base <= fold_base;
           row_base <= fold_base;
           tap_base <= fold_base;
-        end else if (offer) begin
+        end else if (map_offer) begin
           plane_base <= maps_end ? group_base : next_plane;
           tap_base <= maps_end ? group_base : next_plane;
         end else if (stream_read) begin
@@ -370,7 +446,7 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
 
         if (setup | pixels_end) filters_left <= tile_filters;
         else if (fold_end) filters_left <= filters_left - 17'd${columns};
-        else if (offer) filters_left <= filters_left - 17'd1;
+        else if (map_offer) filters_left <= filters_left - 17'd1;
         if (setup) groups_left <= tile_groups;
         else if (group_end) groups_left <= groups_left - 17'd1;
       end
@@ -379,12 +455,14 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       generate
         for (i = 0; i < ${lanes}; i = i + 1) begin : lane
           // A negative place is a large one.
-          wire ${range(P)} row = lane_rows[i * ${P} +: ${P}] + {${P - 16}'d0, tap_row};
-          wire ${range(P)} column = lane_columns[i * ${P} +: ${P}] + {${P - 16}'d0, tap_column};
+          wire ${range(P)} row = ${strip(`lane_rows[i * ${P} +: ${P}]`, 'strip_row')} + ${strip(`{${P - 16}'d0, tap_row}`, `${P}'d0`)};
+          wire ${range(P)} column = ${strip(`lane_columns[i * ${P} +: ${P}]`, 'strip_column')} + ${strip(`{${P - 16}'d0, tap_column}`, `lane_numbers[i * ${P} +: ${P}]`)};
+          wire ${range(P)} place = row + ring_row;
+          wire wraps = in_ring & (place >= {${P - 16}'d0, tile_ring_rows});
           wire row_inside = row < {${P - 16}'d0, tile_rows};
           wire column_inside = column < {${P - 16}'d0, tile_columns};
-          assign wanted[i] = lane_valid[i] & row_inside & column_inside;
-          assign addresses[i * ${address} +: ${address}] = lane_addresses[i * ${address} +: ${address}] + tap_base;
+          assign wanted[i] = ${strip('lane_valid[i]', "1'b1")} & row_inside & column_inside;
+          assign addresses[i * ${address} +: ${address}] = ${strip(`lane_addresses[i * ${address} +: ${address}]`, `lane_offsets[i * ${address} +: ${address}]`)} + ${strip('tap_base', 'strip_base')} - (ring_span & {${address}{wraps}});
         end
       endgenerate
 
@@ -410,7 +488,13 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
           first_block <= last_block;
         end else if (step) begin
           weights <= next_weights;
-        end
+        end${
+          depthwise === null
+            ? ''
+            : ` else if (channel_end) begin
+          weights <= weights + ${literal(weightAddress, kernel ** 2)};
+        end`
+        }
       end
 
       // A fold begins in the first cycle of its first read, which may be one of several: the start values
@@ -446,13 +530,13 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
       end
       assign fold_columns = pending_columns;
       assign fold_fill = pending_fill;
-      assign fold_last_block = tile_stream ? maps_end : pending_last_block;
-      assign fold_last_pixels = tile_stream ? at_end : pending_last_pixels;
-      assign fold_last_group = tile_stream | pending_last_group;
+      assign fold_last_block = ${strip('tile_stream ? maps_end : pending_last_block', "1'b1")};
+      assign fold_last_pixels = ${strip('tile_stream ? at_end : pending_last_pixels', 'channel_end')};
+      assign fold_last_group = ${strip('tile_stream | pending_last_group', 'last_group')};
       assign fold_first = pending_first;
-      assign fold_lanes = tile_stream ? lane_count : pending_lanes;
+      assign fold_lanes = ${strip('tile_stream ? lane_count : pending_lanes', 'strip_width')};
 
-      wire unused = &{first_row_product, row_stride_product, row_dilation_product, tile_row_pitch, tile_plane_pitch, tile_operand_pitch,
+      wire unused = &{first_row_product, ring_product, first_place, row_stride_product, row_dilation_product, tile_row_pitch, tile_plane_pitch, tile_operand_pitch,
         tile_feature_address, tile_weight_address, command};
       `),
     ],

@@ -80,6 +80,9 @@ export function computeShape(machine: MachineConfig): ComputeShape {
     peArray.activationBits + 1,
     'streamed values pass the requantiser',
   );
+  if (peArray.depthwise !== null) {
+    least('buffers.feature.banks', buffers.feature.banks, rows, 'a row of a strip is read in one cycle');
+  }
   const feature = featureShape(machine);
   const stored = 8 * containerBytes(peArray.activationBits);
   const storedWeight = 8 * containerBytes(peArray.weightBits);

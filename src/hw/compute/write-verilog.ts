@@ -117,6 +117,12 @@ export function writeSequencerVerilog(machine: MachineConfig, shape: ComputeShap
       input('tile_out_rows', 16),
       input('tile_out_columns', 16),
       input('signal_store'),
+      ...(machine.peArray.depthwise === null
+        ? []
+        : [
+            input('in_strip', undefined, 'the vector is a row of a strip of columns'),
+            input('strip_end', undefined, 'the last one'),
+          ]),
       { direction: 'output', name: 'busy' },
       ...writeFields(shape).map(
         ({ name, width, meaning }): Port => ({
@@ -147,17 +153,20 @@ function narrow(name: string, width: number, drop: number, to: number): string {
 
 function plainBody(machine: MachineConfig, shape: ComputeShape): string[] {
   const out = addressBits(shape.output);
+  const hasStrips = machine.peArray.depthwise !== null;
   return [
     ...fieldWires('postProcess', 'settings', ['outRows', 'outColumns', 'outputAddress'], 'set_'),
     ...verilogLines(`
     reg is_new;
-    reg ${range(out)} group_out, map_out, pixel;
+    reg ${range(out)} group_out, map_out, pixel${hasStrips ? ', strip' : ''};
     wire ${range(out)} out_start = ${firstValue(shape)};
     wire ${range(out)} now_group = is_new ? out_start : group_out;
     wire ${range(out)} now_map = is_new ? out_start : map_out;
     wire ${range(out)} now_pixel = is_new ? ${literal(out, 0)} : pixel;
     wire [31:0] plane = {16'd0, set_out_rows} * {16'd0, set_out_columns};
     wire ${range(out)} next_map = now_map + ${narrow('plane', 32, 0, out)};
+    ${hasStrips ? `wire ${range(out)} now_strip = is_new ? ${literal(out, 0)} : strip;` : ''}
+    ${hasStrips ? `wire ${range(out)} next_strip = now_strip + ${resized('lanes', shape.laneCount, out)};` : ''}
     assign busy = 1'b0;
     assign write = vector;
     assign fresh = vector;
@@ -169,7 +178,8 @@ function plainBody(machine: MachineConfig, shape: ComputeShape): string[] {
       if (vector) begin
         group_out <= (last_map & last_pixels) ? next_map : now_group;
         map_out <= (last_map & ~last_pixels) ? now_group : next_map;
-        pixel <= ~last_map ? now_pixel : last_pixels ? ${literal(out, 0)} : now_pixel + ${literal(out, machine.peArray.rows)};
+        pixel <= ~last_map ? now_pixel : last_pixels ? ${literal(out, 0)} : ${hasStrips ? `in_strip ? (strip_end ? next_strip : now_pixel + ${resized('set_out_columns', 16, out)}) : ` : ''}now_pixel + ${literal(out, machine.peArray.rows)};
+        ${hasStrips ? `strip <= last_pixels ? ${literal(out, 0)} : strip_end ? next_strip : now_strip;` : ''}
       end
     end
     wire unused = &{settings, tile_out_rows, tile_out_columns, set_output_address, plane};
@@ -198,6 +208,7 @@ function poolBody(machine: MachineConfig, shape: ComputeShape): string[] {
   const wide = bitsFor(256 * (Math.max(lanes, window) + 2));
   const W = (name: string, bits: number): string => resized(name, bits, wide);
   const averages = shape.windowSum !== undefined;
+  const hasStrips = machine.peArray.depthwise !== null;
   // A row of the map, signed.
   const topBits = 18;
   const walk: readonly WalkField[] = [
@@ -257,7 +268,16 @@ function poolBody(machine: MachineConfig, shape: ComputeShape): string[] {
       start: 'first_distance',
       next: `row_end ? first_distance : distance_behind${range(D)}`,
     },
-    { name: 'pixel', bits: out, start: literal(out, 0), next: `cur_pixel + ${literal(out, lanes)}` },
+    {
+      name: 'pixel',
+      bits: out,
+      start: literal(out, 0),
+      next: `${hasStrips ? `in_strip ? (strip_end ? next_strip : cur_pixel + ${resized('set_out_columns', 16, out)}) : ` : ''}cur_pixel + ${literal(out, lanes)}`,
+    },
+    // Where the strip's first row begins.
+    ...(hasStrips
+      ? [{ name: 'strip', bits: out, start: literal(out, 0), next: 'strip_end ? next_strip : cur_strip' }]
+      : []),
   ];
   const ladder: string[] = [];
   // Multiples of the strides, by constant factors.
@@ -410,6 +430,7 @@ function poolBody(machine: MachineConfig, shape: ComputeShape): string[] {
     wire [15:0] column_behind = cur_column + ${resized('segment', laneCount, 16)};
     wire row_end = column_behind == map_columns;
     wire [15:0] ended = ended_${lanes};
+    ${hasStrips ? `wire ${range(out)} next_strip = cur_strip + ${resized('lanes', laneCount, out)};` : ''}
     wire ${range(wide)} distance_behind = past_${lanes} - ${W('segment', laneCount)};
     wire closes = row_end & (cur_open_left == 8'd0);
     wire opens = row_end & (cur_newest_left == 8'd0);

@@ -9,7 +9,8 @@
  * time. A command is complete when its last transaction is answered; its place in the queue is free then.
  *
  * The write engine may also move finished maps from the output buffer into the feature buffer, in order with its stores: a
- * beat a cycle, which lies in one piece and one word of either buffer. A move is one thing under way, like a transaction.
+ * beat a cycle, which lies in one piece and one word of either buffer, in cycles in which the read engine does not write the
+ * feature buffer. A move is one thing under way, like a transaction.
  *
  * Bytes move when they really would: read data enters the buffer as each transaction is answered, write data
  * leaves it as each is issued. A schedule that forgets a token therefore computes wrong results.
@@ -20,9 +21,12 @@ import type { Dram } from '../dram/port.ts';
 import { bufferNames, type Command, type CommandOf, type TransferCommand } from '../isa/formats.ts';
 import { CommandQueue, type Tokens } from '../sequencer/queue.ts';
 import type { CommandConsumer } from '../sequencer/sequencer.ts';
+import type { BufferPort } from './buffer-port.ts';
 import { type DmaConfig, moveLatency } from './config.ts';
 
 type MoveCommand = CommandOf<'move'>;
+
+const feature = bufferNames.indexOf('feature');
 
 /** What happens to the bytes and the counters; the machine connects it. */
 export interface TransferSink {
@@ -47,6 +51,7 @@ export class DmaEngine implements CommandConsumer {
   private readonly issueHandler: number;
   private readonly takeHandler: number;
   private readonly movedHandler: number;
+  private readonly moveEndHandler: number;
 
   /** Index of the command being issued; -1 = none. */
   private active = -1;
@@ -57,8 +62,12 @@ export class DmaEngine implements CommandConsumer {
   private bytes = 0;
   private beats = 0;
   private isIssuePending = false;
-  /** While the beats of a move are read. */
+  /** While the beats of a move are read: which, how many, and from when on. */
   private isMoving = false;
+  private moveTag = 0;
+  private moveBeats = 0;
+  private moveStart = 0;
+  private takenAtStart = 0;
 
   private readonly acceptedAt: Float64Array;
   // Transactions under way, a ring in the order of issue; a place in it is the transaction's tag.
@@ -90,6 +99,8 @@ export class DmaEngine implements CommandConsumer {
     private readonly sink: TransferSink,
     private readonly observer: Observer | undefined,
     private readonly wakeSequencer: () => void,
+    /** Where moves meet loads; absent in a machine without moves. */
+    private readonly featurePort?: BufferPort | undefined,
   ) {
     this.isWrite = name === 'store';
     this.limit = this.isWrite ? config.outstandingWrites : config.outstandingReads;
@@ -99,6 +110,7 @@ export class DmaEngine implements CommandConsumer {
     this.issueHandler = engine.register(() => this.issue());
     this.takeHandler = engine.register(() => this.take());
     this.movedHandler = engine.register((tag) => this.moved(tag));
+    this.moveEndHandler = engine.register(() => this.checkMove());
     this.acceptedAt = new Float64Array(program.length);
     this.tagCommand = new Int32Array(this.limit);
     this.tagSegment = new Int32Array(this.limit);
@@ -140,10 +152,6 @@ export class DmaEngine implements CommandConsumer {
 
   private accept(): void {
     this.isAccepting = false;
-    if (this.isMoving) {
-      this.isMoving = false;
-      this.active = -1;
-    }
     if (this.active >= 0 || this.queue.isEmpty) return;
     const command = this.command(this.queue.peek());
     if (command.waitCompute === 1 && !this.fromCompute.take()) return;
@@ -237,10 +245,27 @@ export class DmaEngine implements CommandConsumer {
     const beats = beatsOfMove(command, this.beatBytes);
     this.tagIsLast[tag] = 1;
     this.sink.countMove(command, beats);
-    this.engine.schedule(now + beats - 1 + moveLatency, this.movedHandler, tag);
     this.isMoving = true;
-    this.isAccepting = true;
-    this.engine.schedule(now + beats, this.acceptHandler);
+    this.moveTag = tag;
+    this.moveBeats = beats;
+    this.moveStart = now;
+    this.takenAtStart = this.featurePort?.takenBefore(now) ?? 0;
+    this.engine.schedule(now + beats, this.moveEndHandler);
+  }
+
+  /** The cycle behind a move's last beat, unless the read engine was in its way. */
+  private checkMove(): void {
+    const { now } = this.engine;
+    const taken = (this.featurePort?.takenBefore(now) ?? 0) - this.takenAtStart;
+    const left = this.moveBeats - (now - this.moveStart - taken);
+    if (left > 0) {
+      this.engine.schedule(now + left, this.moveEndHandler);
+      return;
+    }
+    this.isMoving = false;
+    this.active = -1;
+    this.engine.schedule(now - 1 + moveLatency, this.movedHandler, this.moveTag);
+    this.accept();
   }
 
   private moved(tag: number): void {
@@ -258,8 +283,13 @@ export class DmaEngine implements CommandConsumer {
   private beginTaking(): void {
     const { now } = this.engine;
     const cycles = this.isWrite ? 1 : this.tagBeats[this.oldest]!;
-    const taken = Math.max(now, this.takesFrom) + cycles - 1;
+    const begin = Math.max(now, this.takesFrom);
+    const taken = begin + cycles - 1;
     this.isTaking = true;
+    if (!this.isWrite && this.featurePort !== undefined) {
+      const { buffer } = this.transfer(this.tagCommand[this.oldest]!);
+      if (buffer === feature) this.featurePort.occupy(begin, taken);
+    }
     if (taken === now) this.take();
     else this.engine.schedule(taken, this.takeHandler);
   }
@@ -335,7 +365,7 @@ export function beatsOfTransaction(
 /** Beats of a move: every piece is cut at multiples of a beat in the output buffer, and in the feature buffer. */
 export function beatsOfMove(command: MoveCommand, beatBytes: readonly number[]): number {
   const sourceBeat = beatBytes[bufferNames.indexOf('output')]!;
-  const targetBeat = beatBytes[bufferNames.indexOf('feature')]!;
+  const targetBeat = beatBytes[feature]!;
   let beats = 0;
   for (let segment = 0; segment < command.segments; segment++) {
     for (let run = 0; run < command.runs; run++) {

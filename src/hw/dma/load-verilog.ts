@@ -3,7 +3,7 @@
  * same transfers beat by beat as their data come, and writes the buffers a cycle behind.
  */
 import { bufferNames } from '../isa/formats.ts';
-import { fieldSlice, fieldWires } from '../isa/verilog.ts';
+import { fieldSlice } from '../isa/verilog.ts';
 import {
   bitsFor,
   clockPort,
@@ -16,7 +16,14 @@ import {
   verilogModule,
 } from '../verilog.ts';
 import { rotated } from './rotate.ts';
-import { type DmaShape, outstandingBits, tokenBits, transferBits, type WordPort } from './shape.ts';
+import {
+  type DmaShape,
+  dramAddressBits,
+  lowField,
+  outstandingBits,
+  tokenBits,
+  type WordPort,
+} from './shape.ts';
 
 /** Ports that fill the buffers. */
 export function fillPorts({ targets }: DmaShape): readonly Port[] {
@@ -26,6 +33,13 @@ export function fillPorts({ targets }: DmaShape): readonly Port[] {
     { direction: 'output', name: `${name}_write_data`, width: 8 * wordBytes },
   ]);
 }
+
+/** Tells the write engine to hold a move. */
+const featureBusyPort: Port = {
+  direction: 'output',
+  name: 'feature_busy',
+  meaning: 'the beat in hand goes to the feature buffer',
+};
 
 /** Ports towards the memory, of the engine and of the machine. */
 export function readPorts({ burst, burstBytes }: DmaShape): readonly Port[] {
@@ -75,8 +89,8 @@ export function tokenCounter(): string[] {
   `);
 }
 
-/** Lines that count the transactions under way, `issued` and `answered`, and say whether one more is allowed. */
-export function outstandingCounter(limit: number): string[] {
+/** Lines that count what is under way, `issued` (or another wire) and `answered`, and say whether one more is allowed. */
+export function outstandingCounter(limit: number, issued = 'issued'): string[] {
   const width = outstandingBits(limit);
   const more = (wire: string): string => (width === 1 ? wire : `{${width - 1}'d0, ${wire}}`);
   return verilogLines(`
@@ -84,17 +98,14 @@ export function outstandingCounter(limit: number): string[] {
   wire allowed = (under_way != ${literal(width, limit)}) | answered;
   always @(posedge clk)
     if (rst) under_way <= ${literal(width, 0)};
-    else under_way <= under_way + ${more('issued')} - ${more('answered')};
+    else under_way <= under_way + ${more(issued)} - ${more('answered')};
   `);
 }
 
 export function loadDmaVerilog(shape: DmaShape): VerilogModule {
-  const { burst, burstBytes, command, targets, wideBytes } = shape;
+  const { burst, burstBytes, command, targets, wideBytes, address, size } = shape;
   const count = burst + 1;
-  const dram = transferBits('dramAddress');
-  const stretch = transferBits('stretchBytes');
-  const segments = transferBits('segments');
-  const buffer = transferBits('bufferAddress');
+  const dram = dramAddressBits;
   const signal = fieldSlice('load', 'signalCompute');
   const bufferCode = fieldSlice('load', 'buffer');
   const code = (name: WordPort['name']): string => `3'd${bufferNames.indexOf(name)}`;
@@ -135,19 +146,20 @@ export function loadDmaVerilog(shape: DmaShape): VerilogModule {
     assign take = waiting & ~issuing & (~waits | has_token);
     `),
     ...descriptorDelay(shape.descriptorCycles, 0),
-    ...fieldWires('load', 'head', ['dramAddress', 'segments', 'dramPitch', 'stretchBytes'], 'new_'),
+    `wire ${range(dram)} new_address = ${lowField('head', 'dramAddress', dram)};`,
+    `wire ${range(size)} new_stretch = ${lowField('head', 'stretchBytes', size)};`,
     ...verilogLines(`
     reg ${range(dram)} address, base, pitch;
-    reg ${range(stretch)} stretch, left;
-    reg ${range(segments)} segments_left;
+    reg ${range(size)} stretch, left;
+    reg ${range(size)} segments_left;
     wire answered = answer_valid & answer_ready;
     wire issued = read_valid & read_ready;
     `),
     ...outstandingCounter(shape.outstandingReads),
     ...verilogLines(`
     wire ${range(count)} room = ${literal(count, burstBytes)} - {1'b0, address${range(burst)}};
-    wire stretch_end = left <= {${stretch - count}'d0, room};
-    wire last = stretch_end & (segments_left == ${literal(segments, 1)});
+    wire stretch_end = left <= {${size - count}'d0, room};
+    wire last = stretch_end & (segments_left == ${literal(size, 1)});
     wire ${range(dram)} next_base = base + pitch;
     assign read_valid = issuing & decoded & allowed;
     assign read_address = address;
@@ -157,21 +169,21 @@ export function loadDmaVerilog(shape: DmaShape): VerilogModule {
       else if (take) issuing <= 1'b1;
       else if (issued & last) issuing <= 1'b0;
       if (take) begin
-        address <= new_dram_address;
-        base <= new_dram_address;
-        pitch <= new_dram_pitch;
-        stretch <= new_stretch_bytes;
-        left <= new_stretch_bytes;
-        segments_left <= new_segments;
+        address <= new_address;
+        base <= new_address;
+        pitch <= ${lowField('head', 'dramPitch', dram)};
+        stretch <= new_stretch;
+        left <= new_stretch;
+        segments_left <= ${lowField('head', 'segments', size)};
       end else if (issued) begin
         if (stretch_end) begin
           address <= next_base;
           base <= next_base;
           left <= stretch;
-          segments_left <= segments_left - ${literal(segments, 1)};
+          segments_left <= segments_left - ${literal(size, 1)};
         end else begin
           address <= {address[${dram - 1}:${burst}] + ${literal(dram - burst, 1)}, ${burst}'d0};
-          left <= left - {${stretch - count}'d0, room};
+          left <= left - {${size - count}'d0, room};
         end
       end
     end
@@ -182,7 +194,7 @@ export function loadDmaVerilog(shape: DmaShape): VerilogModule {
     wire fill = filling & answer_valid;
     wire fill_start = incomplete & (~filling | complete);
     wire ${range(dram)} dram_address;
-    wire ${range(buffer)} buffer_address;
+    wire ${range(address)} buffer_address;
     wire ${range(count)} beat_bytes;
     wire transaction_end, command_end;
     reg ${range(count)} beat_room;
@@ -226,7 +238,7 @@ export function loadDmaVerilog(shape: DmaShape): VerilogModule {
     ...verilogLines(`
     reg write_valid;
     reg [2:0] write_into;
-    reg ${range(buffer)} write_address;
+    reg ${range(address)} write_address;
     reg ${range(8 * wideBytes)} write_bytes;
     reg ${range(wideBytes)} write_enables;
     always @(posedge clk) begin
@@ -238,6 +250,7 @@ export function loadDmaVerilog(shape: DmaShape): VerilogModule {
     end
     `),
     ...targets.flatMap((target) => targetLines(target, wideBytes, code(target.name))),
+    ...(shape.moves ? [`assign feature_busy = fill & (into == ${code('feature')});`] : []),
     `wire unused = &{dram_address, head, write_address, ${['write_enables', ...spare].join(', ')}};`,
   ];
   return verilogModule({
@@ -258,6 +271,7 @@ export function loadDmaVerilog(shape: DmaShape): VerilogModule {
       { direction: 'output', name: 'to_compute', meaning: 'token: operands are in' },
       ...readPorts(shape),
       ...fillPorts(shape),
+      ...(shape.moves ? [featureBusyPort] : []),
     ],
     body,
   });

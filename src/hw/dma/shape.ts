@@ -3,9 +3,9 @@ import { InputError } from '../../core/diagnostics.ts';
 import { beatBytes } from '../buffers/beats.ts';
 import { wideShape } from '../buffers/wide-verilog.ts';
 import { computeShape } from '../compute/shape.ts';
-import { formats } from '../isa/formats.ts';
-import { commandBits } from '../isa/verilog.ts';
-import type { MachineConfig } from '../machine/config.ts';
+import type { formats } from '../isa/formats.ts';
+import { commandBits, fieldSlice } from '../isa/verilog.ts';
+import { bufferBytes, type MachineConfig } from '../machine/config.ts';
 import { tableWordAddressBits } from '../requantise/table-verilog.ts';
 import { bitsFor } from '../verilog.ts';
 
@@ -25,8 +25,10 @@ export interface WordPort {
 }
 
 export interface DmaShape {
-  /** Bits of a transfer's command. */
+  /** Bits of a transfer's command, and of a move's. */
   readonly command: number;
+  /** Whether the write engine moves maps into the feature buffer. */
+  readonly moves: boolean;
   readonly burstBytes: number;
   /** log2 of it. */
   readonly burst: number;
@@ -39,6 +41,9 @@ export interface DmaShape {
   readonly output: WordPort;
   /** The widest beat of a load. */
   readonly wideBytes: number;
+  /** Bits of a byte's address in a buffer, and of a number of bytes or segments of a transfer, which fit one. */
+  readonly address: number;
+  readonly size: number;
 }
 
 /** Throws an `InputError` that names the field where the machine is one the Verilog cannot express. */
@@ -75,10 +80,14 @@ export function dmaShape(machine: MachineConfig): DmaShape {
       ? []
       : [port('table', 1, stored, tableWordAddressBits(machine), 1)]),
   ];
+  const ports = [...targets, wide('output', output)];
+  const burst = Math.log2(dma.burstBytes);
+  const capacity = Math.max(...ports.map(({ name }) => bufferBytes(machine, name)));
   return {
-    command: commandBits('load'),
+    command: Math.max(commandBits('load'), dma.moves ? commandBits('move') : 0),
+    moves: dma.moves,
     burstBytes: dma.burstBytes,
-    burst: Math.log2(dma.burstBytes),
+    burst,
     descriptorCycles: dma.descriptorCycles,
     queueDepth: sequencer.queueDepth,
     outstandingReads: dma.outstandingReads,
@@ -86,12 +95,31 @@ export function dmaShape(machine: MachineConfig): DmaShape {
     targets,
     output: wide('output', output),
     wideBytes: Math.max(...targets.map((target) => target.beatBytes)),
+    // More than a burst, so that a transaction's bytes can be added.
+    address: Math.max(burst + 2, ...ports.map(({ wordBytes, word }) => Math.log2(wordBytes) + word)),
+    size: Math.max(burst + 2, bitsFor(capacity)),
   };
 }
 
-/** Bits of a field of a transfer. */
-export function transferBits(name: (typeof formats)['load']['fields'][number]['name']): number {
-  return formats.load.fields.find((field) => field.name === name)!.bits;
+/** Bits of a DRAM address. */
+export const dramAddressBits = 32;
+
+type DmaCommand = 'load' | 'move';
+type FieldOf<N extends DmaCommand> = (typeof formats)[N]['fields'][number]['name'];
+
+/** The low `bits` bits of a field of the command in the vector `word`; zeros above those it has. */
+export function lowField<N extends DmaCommand = 'load'>(
+  word: string,
+  name: FieldOf<N>,
+  bits: number,
+  command: DmaCommand = 'load',
+): string {
+  const [high = 0, low = high] = fieldSlice(command, name as never)
+    .match(/\d+/g)!
+    .map(Number);
+  const has = high - low + 1;
+  const slice = `${word}[${low + Math.min(bits, has) - 1}:${low}]`;
+  return bits > has ? `{${bits - has}'d0, ${slice}}` : slice;
 }
 
 /** Bits of a number of transactions under way. */

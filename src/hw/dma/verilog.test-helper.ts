@@ -6,10 +6,17 @@ import { elaborate } from '../../rtl/netlist/yosys.ts';
 import { Engine } from '../../sim/engine.ts';
 import { beatsOf } from '../buffers/beats.ts';
 import { encodeProgram } from '../isa/encode.ts';
-import { bufferNames, type Command, type TransferCommand, wordBytes } from '../isa/formats.ts';
+import {
+  bufferNames,
+  type Command,
+  type CommandOf,
+  type TransferCommand,
+  wordBytes,
+} from '../isa/formats.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import { Tokens } from '../sequencer/queue.ts';
 import { Sequencer } from '../sequencer/sequencer.ts';
+import { BufferPort } from './buffer-port.ts';
 import { DmaEngine } from './dma.ts';
 import { dmaShape, type WordPort } from './shape.ts';
 import { dmaModules } from './verilog.ts';
@@ -18,7 +25,10 @@ import { dmaModules } from './verilog.ts';
 export interface DmaCase {
   readonly machine: MachineConfig;
   readonly name: 'load' | 'store';
-  readonly commands: readonly TransferCommand[];
+  /** Loads; or stores and moves. */
+  readonly commands: readonly (TransferCommand | CommandOf<'move'>)[];
+  /** Stretches of cycles [first, last] in which the read engine writes the feature buffer; ascending, apart. */
+  readonly busy: readonly (readonly [first: number, last: number])[];
   readonly delays: (transaction: number) => number;
   /** Cycles in which a token arrives, ascending and different. */
   readonly tokens: readonly number[];
@@ -40,6 +50,7 @@ export function runDmaSimulator({
   machine,
   name,
   commands,
+  busy,
   delays,
   tokens,
   dram,
@@ -53,6 +64,11 @@ export function runDmaSimulator({
   const toCompute = new Tokens();
   toCompute.onArrival(() => given.push(engine.now));
   let answer = -1;
+  const port = new BufferPort();
+  const occupy = engine.register((index) => port.occupy(...busy[index]!));
+  busy.forEach(([first], index) => {
+    engine.schedule(first, occupy, index);
+  });
   const unit: DmaEngine = new DmaEngine(
     name,
     engine,
@@ -77,6 +93,19 @@ export function runDmaSimulator({
     {
       count: () => undefined,
       countMove: () => undefined,
+      moveOnChip(command) {
+        for (let segment = 0; segment < command.segments; segment++) {
+          for (let run = 0; run < command.runs; run++) {
+            const from =
+              command.sourceAddress + segment * command.sourceSegmentPitch + run * command.sourceRunPitch;
+            const to =
+              command.targetAddress + segment * command.targetSegmentPitch + run * command.targetRunPitch;
+            for (let byte = 0; byte < command.runBytes; byte++) {
+              bytes.set(`feature ${to + byte}`, output[from + byte]!);
+            }
+          }
+        }
+      },
       move(command, from, to, count) {
         for (let byte = 0; byte < count; byte++) {
           if (name === 'load') bytes.set(`${bufferNames[command.buffer]} ${to + byte}`, dram[from + byte]!);
@@ -86,6 +115,7 @@ export function runDmaSimulator({
     },
     undefined,
     () => sequencer.wake(),
+    name === 'store' && machine.dma.moves ? port : undefined,
   );
   const sequencer = new Sequencer(
     engine,
@@ -126,7 +156,7 @@ const wordOf = (bytes: ArrayLike<number>): bigint =>
  */
 export function runDmaModel(
   model: Model,
-  { machine, name, commands, delays, tokens, dram, output }: DmaCase,
+  { machine, name, commands, busy, delays, tokens, dram, output }: DmaCase,
   limit: number,
   readySeed?: number,
 ): DmaResult {
@@ -162,6 +192,9 @@ export function runDmaModel(
         isThere ? wordOf(dram.subarray(head.burst, head.burst + shape.burstBytes)) : 0n,
       );
     } else {
+      if (shape.moves) {
+        model.set('feature_busy', busy.some(([first, last]) => first <= cycle && cycle <= last) ? 1 : 0);
+      }
       model.set('write_ready', isReady ? 1 : 0);
       model.set('acknowledge', isThere ? 1 : 0);
     }
@@ -178,7 +211,8 @@ export function runDmaModel(
       if (isThere && model.get('answer_ready') === 1) answered++;
       for (const target of shape.targets) watchWrites(model, target, result.bytes);
     } else {
-      if (isThere) answered++;
+      if (shape.moves) watchWrites(model, shape.targets[0]!, result.bytes, 'move');
+      if (isThere && model.get('acknowledge_ready') === 1) answered++;
       if (model.get('write_valid') === 1 && isReady) {
         const address = Number(model.get('write_address'));
         const strobes = BigInt(model.get('write_strobes'));
@@ -204,11 +238,16 @@ export function runDmaModel(
   return result;
 }
 
-function watchWrites(model: Model, port: WordPort, bytes: Map<string, number>): void {
-  const enables = BigInt(model.get(`${port.name}_write`));
+function watchWrites(
+  model: Model,
+  port: WordPort,
+  bytes: Map<string, number>,
+  prefix: string = port.name,
+): void {
+  const enables = BigInt(model.get(`${prefix}_write`));
   if (enables === 0n) return;
-  const first = Number(model.get(`${port.name}_write_word`)) * port.wordBytes;
-  const data = bytesOf(BigInt(model.get(`${port.name}_write_data`)), port.wordBytes);
+  const first = Number(model.get(`${prefix}_write_word`)) * port.wordBytes;
+  const data = bytesOf(BigInt(model.get(`${prefix}_write_data`)), port.wordBytes);
   data.forEach((value, byte) => {
     if (((enables >> BigInt(Math.floor(byte / port.unitBytes))) & 1n) === 0n) return;
     bytes.set(`${port.name} ${first + byte}`, value);

@@ -34,7 +34,7 @@ function machineFor(seed: number): MachineConfig {
       outstandingReads: dice.between(1, 9),
       outstandingWrites: dice.between(1, 9),
       descriptorCycles: dice.between(2, 6),
-      moves: false,
+      moves: dice.chance(0.6),
     },
     sequencer: { queueDepth: dice.between(4, 7), startCycles: 4 },
   };
@@ -49,7 +49,7 @@ function caseFor(machine: MachineConfig, name: 'load' | 'store', seed: number): 
   const targets = ['feature', 'weight', 'parameter', ...table] as const;
   const tokens: number[] = [];
   let now = 0;
-  const commands = Array.from({ length: dice.between(1, 12) }, (): TransferCommand => {
+  const commands = Array.from({ length: dice.between(1, 12) }, (): DmaCase['commands'][number] => {
     const buffer = name === 'store' ? 'output' : dice.pick(targets);
     const unit =
       buffer === 'parameter'
@@ -72,6 +72,28 @@ function caseFor(machine: MachineConfig, name: 'load' | 'store', seed: number): 
       now += dice.pick([1, dice.between(1, 60)]);
       tokens.push(now);
     }
+    if (name === 'store' && machine.dma.moves && dice.chance(0.4)) {
+      // From [segment][run] to [run][segment], or the other way.
+      const pitches = [
+        { segment: unit * pitch * runs, run: unit * pitch },
+        { segment: unit * pitch, run: unit * pitch * segments },
+      ];
+      const [source, target] = dice.chance(0.5) ? pitches : pitches.toReversed();
+      return {
+        op: 'move',
+        waitCompute,
+        signalCompute: dice.bit(),
+        segments,
+        runs,
+        runBytes: unit * run,
+        sourceAddress: unit * dice.between(0, Math.max(0, Math.min(20, room))),
+        sourceSegmentPitch: source!.segment,
+        sourceRunPitch: source!.run,
+        targetAddress: unit * dice.between(0, 40),
+        targetSegmentPitch: target!.segment,
+        targetRunPitch: target!.run,
+      };
+    }
     const dramPitch = unit * (run * runs + dice.between(0, 9));
     return {
       op: name,
@@ -93,10 +115,18 @@ function caseFor(machine: MachineConfig, name: 'load' | 'store', seed: number): 
   const fill = (bytes: number) => Uint8Array.from({ length: bytes }, () => random());
   const slow = dice.pick([1, 4, 40]);
   const times = Array.from({ length: 4000 }, () => dice.between(1, slow));
+  const busy: [number, number][] = [];
+  for (let at = 0; at < 4000; ) {
+    const first = at + dice.between(1, 12);
+    const last = first + dice.between(0, 5);
+    busy.push([first, last]);
+    at = last;
+  }
   return {
     machine,
     name,
     commands,
+    busy,
     delays: (transaction) => times[transaction % times.length]!,
     tokens,
     dram: fill(dramBytes + 256),

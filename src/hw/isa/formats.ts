@@ -147,7 +147,11 @@ export const formats = {
         bits: 24,
         meaning: 'first vector of partial sums in the accumulator buffer; one sum a row of the array',
       },
-      { name: 'ringRows', bits: 16, meaning: 'rows of a channel in the buffer, used in turn (0: no ring)' },
+      {
+        name: 'ringRows',
+        bits: 16,
+        meaning: 'rows of a channel in the buffer, used in turn (0: no ring; not for sums)',
+      },
       { name: 'ringRow', bits: 16, meaning: 'place of input row 0 in the ring' },
       { name: 'depthwise', bits: 1, meaning: 'one channel a group, in strips (see peArray.depthwise)' },
     ],

@@ -91,6 +91,7 @@ export class DataPath implements TileData {
   private unwind(tile: Tile): Tile {
     const { ringRows, ringRow, rows, rowPitch } = tile;
     if (ringRows === 0) return tile;
+    assert(tile.operands === 0, 'the operands of a sum lie in no ring');
     const { feature } = this.map.buffers;
     if (ringRow + rows <= ringRows) {
       return { ...tile, featureAddress: tile.featureAddress + ringRow * rowPitch, ringRows: 0 };

@@ -8,6 +8,7 @@ import { beatsOf } from '../buffers/beats.ts';
 import { emptySramStatistics, type SramStatistics } from '../buffers/buffers.ts';
 import { ComputeUnit } from '../compute/compute.ts';
 import { type ArrayCycles, emptyArrayCycles } from '../compute/statistics.ts';
+import { BufferPort } from '../dma/buffer-port.ts';
 import { DmaEngine, type TransferSink } from '../dma/dma.ts';
 import { IdealDram } from '../dram/ideal.ts';
 import type { Dram, SdramStatistics } from '../dram/port.ts';
@@ -110,6 +111,7 @@ export function runMachine(
   const wakeSequencer = () => sequencer.wake();
   const { queueDepth } = config.sequencer;
   const beats = beatsOf(config);
+  const featurePort = config.dma.moves ? new BufferPort() : undefined;
 
   // The machine's map: a unit a line.
   const dram = makeDram?.(engine) ?? dramOf(engine, config, observer);
@@ -126,6 +128,7 @@ export function runMachine(
     sink,
     observer,
     wakeSequencer,
+    featurePort,
   );
   const store = new DmaEngine(
     'store',
@@ -140,6 +143,7 @@ export function runMachine(
     sink,
     observer,
     wakeSequencer,
+    featurePort,
   );
   const compute = new ComputeUnit(
     engine,

@@ -5,7 +5,7 @@
 import { computeModules } from '../compute/core-verilog.ts';
 import { fillPorts, readPorts } from '../dma/load-verilog.ts';
 import { type DmaShape, dmaShape } from '../dma/shape.ts';
-import { writePorts } from '../dma/store-verilog.ts';
+import { movePorts, writePorts } from '../dma/store-verilog.ts';
 import { dmaModules } from '../dma/verilog.ts';
 import { opcodeBits } from '../isa/formats.ts';
 import { commandBits } from '../isa/verilog.ts';
@@ -45,7 +45,7 @@ export function acceleratorModules(machine: MachineConfig): readonly CountedModu
 
 /** Bits of a command's word that any unit looks at. */
 export function acceleratorCommandBits(): number {
-  return Math.max(commandBits('load'), commandBits('compute'), commandBits('postProcess'));
+  return Math.max(...(['load', 'compute', 'postProcess', 'move'] as const).map(commandBits));
 }
 
 function acceleratorVerilog(machine: MachineConfig, shape: DmaShape): VerilogModule {
@@ -102,6 +102,20 @@ function acceleratorVerilog(machine: MachineConfig, shape: DmaShape): VerilogMod
       `),
       `assign tokens = {${tokenNames.toReversed().join(', ')}};`,
       ...fills.map(({ name, width }: Port) => `wire ${range(width!)} ${name};`),
+      ...(shape.moves
+        ? [
+            'wire feature_busy;',
+            ...fills
+              .filter(({ name }) => name.startsWith('feature'))
+              .flatMap(({ name, width }) => [
+                `wire ${range(width!)} ${name.replace('feature', 'load')}, ${name.replace('feature', 'move')};`,
+              ]),
+            '// One of both engines writes the feature buffer at a time.',
+            'assign feature_write = load_write | move_write;',
+            'assign feature_write_word = (|move_write) ? move_write_word : load_write_word;',
+            'assign feature_write_data = (|move_write) ? move_write_data : load_write_data;',
+          ]
+        : []),
       ...verilogLines(`
       load_dma load (
         .clk(clk),
@@ -112,7 +126,8 @@ function acceleratorVerilog(machine: MachineConfig, shape: DmaShape): VerilogMod
         .idle(load_idle),
         .from_compute(compute_to_load),
         .to_compute(load_to_compute),
-        ${connect([...readPorts(shape), ...fills])}
+        ${connect([...readPorts(shape), ...(shape.moves ? [{ name: 'feature_busy' }] : [])])},
+        ${fills.map(({ name }) => `.${name}(${shape.moves && name.startsWith('feature') ? name.replace('feature', 'load') : name})`).join(',\n      ')}
       );
 
       wire ${range(word)} output_read_word;
@@ -140,7 +155,7 @@ function acceleratorVerilog(machine: MachineConfig, shape: DmaShape): VerilogMod
         .idle(store_idle),
         .from_compute(compute_to_store),
         .to_compute(store_to_compute),
-        ${connect([...writePorts(shape), { name: 'output_read_word' }, { name: 'output_read_data' }])}
+        ${connect([...writePorts(shape), ...movePorts(shape), { name: 'output_read_word' }, { name: 'output_read_data' }])}
       );
       `),
     ],

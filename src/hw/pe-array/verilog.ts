@@ -7,6 +7,7 @@
  */
 import type { MachineConfig } from '../machine/config.ts';
 import {
+  bitsFor,
   type CountedModule,
   clockPort,
   literal,
@@ -17,6 +18,7 @@ import {
   verilogModule,
 } from '../verilog.ts';
 import type { PeArrayConfig } from './config.ts';
+import { depthwiseLanes } from './depthwise.ts';
 
 /** Cycles from operands at the array's ports to their sum in the accumulators. */
 export const peArrayLatency = 2;
@@ -53,7 +55,7 @@ const allParts: PeParts = { shadow: true, preload: true };
 export function peVerilog({ peArray }: MachineConfig, parts: PeParts = allParts): VerilogModule {
   const { feature, weight, accumulator } = peArrayWidths(peArray);
   const isOneBit = peArray.weightBits === 1;
-  const product = isOneBit ? feature + 1 : feature + weight;
+  const product = productBits(peArray);
   const sum = Math.max(accumulator, product) + 1;
   const zero = literal(accumulator, 0);
   const start = `first ? ${parts.preload ? `(preload ? shadow : ${zero})` : zero} : acc`;
@@ -98,6 +100,16 @@ export function peVerilog({ peArray }: MachineConfig, parts: PeParts = allParts)
       },
       { direction: 'input', name: 'chain_in', width: accumulator },
       { direction: 'output', name: 'chain_out', width: accumulator },
+      ...(peArray.depthwise === null
+        ? []
+        : [
+            {
+              direction: 'output' as const,
+              name: 'multiple',
+              width: product,
+              meaning: 'for the tree of adders',
+            },
+          ]),
     ],
     body: [
       `reg ${range(accumulator)} acc;`,
@@ -112,6 +124,7 @@ export function peVerilog({ peArray }: MachineConfig, parts: PeParts = allParts)
             'wire unused = weight[0];',
           ]
         : [`wire signed ${range(product)} product = feature * weight;`]),
+      ...(peArray.depthwise === null ? [] : ['assign multiple = product;']),
       ...(peArray.accumulatorOverflow === 'wrap' && product > accumulator
         ? [`wire unused_high = |product[${product - 1}:${accumulator}];`]
         : []),
@@ -187,8 +200,9 @@ export function peArrayModules(machine: MachineConfig): readonly CountedModule[]
 
 /** R x C processing elements, the operand registers, and the shift chain of each row. */
 export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
-  const { rows, columns } = peArray;
+  const { rows, columns, depthwise } = peArray;
   const { feature, weight, accumulator } = peArrayWidths(peArray);
+  const product = productBits(peArray);
   return verilogModule({
     name: 'pe_array',
     about: [
@@ -199,6 +213,14 @@ export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
       'acts in the next. The shadows of a row form a chain that leaves at column 0; column c takes',
       `over from column c + 1, and column ${columns - 1} from chain_in. That is not registered here, as it`,
       'comes out of a memory: it belongs to the `shift` of the cycle before.',
+      ...(depthwise === null
+        ? []
+        : [
+            '',
+            'Depthwise mode: `features` are neighbours of one input row. With the rows before them, which pass',
+            `shift registers, element (l, t) multiplies tap t of the ${depthwise.kernel} x ${depthwise.kernel} window of output column l, and a tree`,
+            'adds the taps. What the accumulators then hold is not looked at.',
+          ]),
     ],
     ports: [
       clockPort,
@@ -208,6 +230,13 @@ export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
       { direction: 'input', name: 'preload' },
       { direction: 'input', name: 'swap' },
       { direction: 'input', name: 'shift' },
+      ...(depthwise === null
+        ? []
+        : ([
+            { direction: 'input', name: 'depthwise', meaning: 'features are a row of a strip' },
+            { direction: 'input', name: 'complete', meaning: 'with it its windows are complete' },
+            { direction: 'input', name: 'stride_two', meaning: 'output columns are two input columns apart' },
+          ] as const)),
       {
         direction: 'input',
         name: 'features',
@@ -232,6 +261,16 @@ export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
         width: rows * accumulator,
         meaning: 'the shadows of column 0',
       },
+      ...(depthwise === null
+        ? []
+        : ([
+            {
+              direction: 'output',
+              name: 'strip_sums',
+              width: rows * accumulator,
+              meaning: 'two cycles behind `complete`; then held',
+            },
+          ] as const)),
     ],
     body: [
       'reg first_q, preload_q, swap_q, shift_q;',
@@ -245,26 +284,38 @@ export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
       '  swap_q <= swap & ~rst;',
       '  shift_q <= shift & ~rst;',
       '  preload_q <= preload;',
-      `  features_q <= features & {${rows * feature}{step}};`,
+      `  features_q <= features & {${rows * feature}{${depthwise === null ? 'step' : 'step | depthwise'}}};`,
       '  weights_q <= weights;',
       'end',
       '',
       `// Shadow of row r, column c, from bit ${accumulator} (${columns + 1} r + c); column ${columns} stands for chain_in.`,
       `wire ${range(rows * (columns + 1) * accumulator)} chain;`,
       '',
+      ...(depthwise === null ? [] : windowLines(peArray, depthwise.kernel)),
       'genvar r, c;',
       'generate',
       `  for (r = 0; r < ${rows}; r = r + 1) begin : row`,
       `    assign chain[((r + 1) * ${columns + 1} - 1) * ${accumulator} +: ${accumulator}] = chain_in[r * ${accumulator} +: ${accumulator}];`,
       `    assign chain_out[r * ${accumulator} +: ${accumulator}] = chain[r * ${(columns + 1) * accumulator} +: ${accumulator}];`,
       `    for (c = 0; c < ${columns}; c = c + 1) begin : column`,
+      ...(depthwise === null
+        ? []
+        : [
+            `      wire ${range(feature)} wanted = window[(r * ${columns} + c) * ${feature} +: ${feature}];`,
+            `      wire ${range(feature)} own = depthwise_q ? wanted : features_q[r * ${feature} +: ${feature}];`,
+          ]),
       '      pe element (',
       '        .clk(clk),',
       '        .first(first_q),',
       '        .preload(preload_q),',
       '        .swap(swap_q),',
       '        .shift(shift_q),',
-      `        .feature(features_q[r * ${feature} +: ${feature}]),`,
+      depthwise === null
+        ? `        .feature(features_q[r * ${feature} +: ${feature}]),`
+        : '        .feature(own),',
+      ...(depthwise === null
+        ? []
+        : [`        .multiple(multiples[(r * ${columns} + c) * ${product} +: ${product}]),`]),
       `        .weight(weights_q[c * ${weight} +: ${weight}]),`,
       `        .chain_in(chain[(r * ${columns + 1} + c + 1) * ${accumulator} +: ${accumulator}]),`,
       `        .chain_out(chain[(r * ${columns + 1} + c) * ${accumulator} +: ${accumulator}])`,
@@ -272,6 +323,100 @@ export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
       '    end',
       '  end',
       'endgenerate',
+      ...(depthwise === null ? [] : treeLines(peArray, depthwise.kernel)),
     ],
   });
+}
+
+/** What each element takes in depthwise mode. */
+function windowLines(peArray: PeArrayConfig, kernel: number): string[] {
+  const { rows, columns } = peArray;
+  const { feature } = peArrayWidths(peArray);
+  const product = productBits(peArray);
+  // The value of a place in the row that came `age` rows ago.
+  const value = (age: number, place: number): string =>
+    `${age === 0 ? 'features_q' : `row_${age}`}[${place * feature} +: ${feature}]`;
+  const lanes = [1, 2].map((stride) => depthwiseLanes(peArray, kernel, kernel, stride));
+  const places: string[] = [];
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const age = kernel - 1 - Math.floor(column / kernel);
+      const tap = column % kernel;
+      const isTap = column < kernel * kernel;
+      const one = isTap && row < lanes[0]! ? value(age, row + tap) : undefined;
+      const two = isTap && row < lanes[1]! ? value(age, 2 * row + tap) : undefined;
+      places.push(
+        one === undefined
+          ? literal(feature, 0)
+          : two === undefined || two === one
+            ? one
+            : `(stride_two_q ? ${two} : ${one})`,
+      );
+    }
+  }
+  return [
+    'reg depthwise_q, complete_q, stride_two_q;',
+    'always @(posedge clk) begin',
+    '  depthwise_q <= depthwise & ~rst;',
+    '  complete_q <= complete;',
+    '  stride_two_q <= stride_two;',
+    'end',
+    '// Rows of the strip before this one.',
+    ...Array.from({ length: kernel - 1 }, (_, index) => [
+      `reg ${range(rows * feature)} row_${index + 1};`,
+      `always @(posedge clk) if (depthwise_q) row_${index + 1} <= ${index === 0 ? 'features_q' : `row_${index}`};`,
+    ]).flat(),
+    `wire ${range(rows * columns * product)} multiples;`,
+    `wire ${range(rows * columns * feature)} window;`,
+    ...places.map(
+      (place, index) => `assign window[${(index + 1) * feature - 1}:${index * feature}] = ${place};`,
+    ),
+    '',
+  ];
+}
+
+/** The sums of the taps, a row each. */
+function treeLines(peArray: PeArrayConfig, kernel: number): string[] {
+  const { rows, columns } = peArray;
+  const { accumulator } = peArrayWidths(peArray);
+  const product = productBits(peArray);
+  const taps = kernel * kernel;
+  const total = product + bitsFor(taps - 1) + 1;
+  const lanes = depthwiseLanes(peArray, kernel, kernel, 1);
+  const lines: string[] = [`reg ${range(rows * accumulator)} sums_q;`, 'assign strip_sums = sums_q;'];
+  for (let row = 0; row < rows; row++) {
+    const slice = `[${(row + 1) * accumulator - 1}:${row * accumulator}]`;
+    if (row >= lanes) {
+      lines.push(`always @(posedge clk) sums_q${slice} <= ${literal(accumulator, 0)};`);
+      continue;
+    }
+    const terms: string[] = [];
+    for (let tap = 0; tap < taps; tap++) {
+      const name = `tap_${row}_${tap}`;
+      lines.push(
+        `wire ${range(product)} ${name} = multiples[${(row * columns + tap) * product} +: ${product}];`,
+      );
+      terms.push(signExtend(name, product, total));
+    }
+    lines.push(
+      `wire ${range(total)} tree_${row} = ${balanced(terms)};`,
+      `always @(posedge clk) if (depthwise_q & complete_q) sums_q${slice} <= ${total >= accumulator ? `tree_${row}${range(accumulator)}` : signExtend(`tree_${row}`, total, accumulator)};`,
+    );
+    if (total > accumulator) lines.push(`wire unused_${row} = &tree_${row};`);
+  }
+  lines.push('wire unused_multiples = &{multiples, stride_two_q};');
+  return lines;
+}
+
+/** A sum of terms as a tree of additions. */
+function balanced(terms: readonly string[]): string {
+  if (terms.length === 1) return terms[0]!;
+  const half = Math.ceil(terms.length / 2);
+  return `(${balanced(terms.slice(0, half))} + ${balanced(terms.slice(half))})`;
+}
+
+/** Bits of an element's product. */
+function productBits(peArray: PeArrayConfig): number {
+  const { feature, weight } = peArrayWidths(peArray);
+  return peArray.weightBits === 1 ? feature + 1 : feature + weight;
 }

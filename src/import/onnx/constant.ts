@@ -1,5 +1,6 @@
 /** Tensors whose values stand in the file: initialisers, Constant nodes, and what is computed from them. */
 import { InputError } from '../../core/diagnostics.ts';
+import { bfloatToNumber, halfToNumber } from '../../core/half-float.ts';
 import { product } from '../../core/integers.ts';
 import { formatShape, MAXIMUM_ELEMENTS } from '../../graph/shape.ts';
 import { type DataType, dataTypes, EXTERNAL, type TensorProto } from './schema.ts';
@@ -59,21 +60,6 @@ const storages: Readonly<Record<Exclude<DataType, 'int4' | 'uint4'>, Storage>> =
   uint64: { bytes: 8, read: (view, at) => view.getUint32(at + 4, true) * 2 ** 32 + view.getUint32(at, true) },
   bool: { bytes: 1, read: (view, at) => (view.getUint8(at) === 0 ? 0 : 1) },
 };
-
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
-}
-
-const bfloat = new DataView(new ArrayBuffer(4));
-
-function bfloatToNumber(bits: number): number {
-  bfloat.setUint16(0, bits);
-  return bfloat.getFloat32(0);
-}
 
 export function dataTypeName(code: number | undefined): DataType | undefined {
   return (Object.keys(dataTypes) as DataType[]).find((name) => dataTypes[name] === code);

@@ -16,8 +16,6 @@ import {
   tensor,
 } from '../../../test/oracles/onnx-file.test-helper.ts';
 import { InputError } from '../../core/diagnostics.ts';
-import { randomStream } from '../../core/random.ts';
-import { layerNetwork } from '../../quant/layers.ts';
 import { messageOf, scratch } from '../fixtures.test-helper.ts';
 import { readOnnx, readOnnxFile } from './read.ts';
 
@@ -592,90 +590,5 @@ describe('a large file', () => {
     const parameters = imported.parameters!();
     expect(parameters.get('the_Conv/filters')!.length).toBe(values.length);
     expect(parameters.get('the_Conv/filters')![15360]).toBeCloseTo(0.001);
-  });
-});
-
-/** Models that reach most of the reader. */
-const seeds: readonly FileModel[] = [
-  modelOf({
-    nodes: [
-      node('Pad', ['x', 'pads'], 'p'),
-      node('Conv', ['p', 'w'], 'c', { kernel_shape: [1, 1], strides: [1, 1] }),
-      node('LeakyRelu', ['c'], 'l', { alpha: { float: 0.1 } }),
-      node('Reshape', ['l', 'groups'], 'g'),
-      node('ReduceMax', ['g'], 'm', { axes: [2], keepdims: 0 }),
-      node('Resize', ['m', '', 'scales'], 'r', { mode: 'nearest' }),
-      node('Flatten', ['r'], 'f'),
-      node('Gemm', ['f', 'matrix'], 'y', { transB: 1 }),
-    ],
-    constants: {
-      w: weights,
-      pads: int64s(0, 0, 1, 1, 0, 0, 1, 1),
-      groups: int64s(1, 1, 2, 6, 6),
-      scales: floats([4], [1, 1, 2, 2]),
-      matrix: floats([2, 144], new Array(288).fill(0.5)),
-    },
-  }),
-  modelOf({
-    nodes: [
-      node('QuantizeLinear', ['x', 's', 'z'], 'q'),
-      node('QLinearConv', ['q', 's', 'z', 'w', 's', 'wz', 's', 'z'], 'c'),
-      node('MaxPool', ['c'], 'm', { kernel_shape: [2, 2], strides: [2, 2] }),
-      node('DequantizeLinear', ['m', 's', 'z'], 'd'),
-      node('Sigmoid', ['d'], 'g'),
-      node('QuantizeLinear', ['g', 's', 'z'], 'h'),
-      node('DequantizeLinear', ['h', 's', 'z'], 'y'),
-    ],
-    constants: {
-      ...scales,
-      w: tensor('int8', [2, 3, 1, 1], [1, -2, 3, -4, 5, -6]),
-      wz: scalar('int8', 0),
-    },
-  }),
-  modelOf({
-    opset: 11,
-    dims: ['batch', 3, 8, 8],
-    nodes: [
-      node('Shape', ['x'], 'shape'),
-      node('Constant', [], 'index', { value: int64s(0) }),
-      node('Gather', ['shape', 'index'], 'n'),
-      node('Concat', ['n', 'rest'], 'target', { axis: 0 }),
-      node('Conv', ['x', 'w'], 'c'),
-      node('BatchNormalization', ['c', 'b', 'b', 'b', 'b'], 'bn'),
-      node('Sigmoid', ['bn'], 'sig'),
-      node('Mul', ['bn', 'sig'], 'silu'),
-      node('GlobalAveragePool', ['silu'], 'pool'),
-      node('Reshape', ['pool', 'target'], 'flat'),
-      node('MatMul', ['flat', 'm'], 'mm'),
-      node('Add', ['mm', 'b'], 'y'),
-    ],
-    constants: { w: weights, b: floats([2], [0.5, 1]), m: floats([2, 2], [1, 2, 3, 4]), rest: int64s(-1) },
-  }),
-];
-
-describe('mutated files', () => {
-  it('600 of them are read or refused in one line', () => {
-    const random = randomStream(7);
-    let read = 0;
-    for (let i = 0; i < 600; i++) {
-      const bytes = encodeModel(seeds[i % seeds.length]!).slice();
-      for (let k = 1 + (random() % 4); k > 0; k--) {
-        const at = random() % bytes.length;
-        const kind = random() % 3;
-        bytes[at] = kind === 0 ? random() & 255 : kind === 1 ? bytes[at]! ^ (1 << (random() % 8)) : 0xff;
-      }
-      try {
-        const { graph, given, parameters } = readOnnx(bytes, 'm.onnx');
-        layerNetwork(graph, given?.apart);
-        parameters!();
-        read++;
-      } catch (error) {
-        expect(error, String((error as Error).stack)).toBeInstanceOf(InputError);
-        expect((error as Error).message).not.toContain('\n');
-      }
-    }
-    expect(read).toBeGreaterThan(30);
-    expect(Object.keys({})).toEqual([]);
-    expect(Object.getOwnPropertyNames(Object.prototype)).not.toContain('polluted');
   });
 });

@@ -73,14 +73,8 @@ function inFile<T>(file: string, work: () => T, title?: string): T {
   } catch (error) {
     if (!(error instanceof InputError) || error.position !== undefined) throw error;
     const message = title === undefined ? error.message : `${title}: ${error.message}`;
-    throw new InputError(printable(message), { file });
+    throw new InputError(message, { file });
   }
-}
-
-/** Names and words of a file may hold anything; a message is one line. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is meant.
-  return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, (found) => JSON.stringify(found).slice(1, -1));
 }
 
 class Reader {

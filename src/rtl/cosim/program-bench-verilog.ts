@@ -31,7 +31,7 @@ export function programBenchVerilog({ dma: { burstBytes } }: MachineConfig): str
       reg clk, rst, command_valid, answer_valid, acknowledge;
       reg ${range(command)} command;
       reg ${range(8 * burstBytes)} answer_data;
-      wire command_ready, barrier_passed, read_valid, answer_ready, write_valid;
+      wire command_ready, barrier_passed, read_valid, answer_ready, write_valid, acknowledge_ready;
       wire ${range(tokenNames.length)} tokens;
       wire [31:0] read_address, write_address;
       wire ${range(burst + 1)} read_bytes;
@@ -57,7 +57,8 @@ export function programBenchVerilog({ dma: { burstBytes } }: MachineConfig): str
         .write_data(write_data),
         .write_strobes(write_strobes),
         .write_ready(1'b1),
-        .acknowledge(acknowledge)
+        .acknowledge(acknowledge),
+        .acknowledge_ready(acknowledge_ready)
       );
 
       reg ${range(command)} commands [0:${commands - 1}];
@@ -113,7 +114,7 @@ export function programBenchVerilog({ dma: { burstBytes } }: MachineConfig): str
           #1;
           if (command_valid && command_ready) next_command = next_command + 1;
           if (answer_valid && answer_ready) reads_taken = reads_taken + 1;
-          if (acknowledge) writes_taken = writes_taken + 1;
+          if (acknowledge && acknowledge_ready) writes_taken = writes_taken + 1;
           if (read_valid !== 1'b0) begin
             $display("read %0d %0d %0d", cycle, read_address, read_bytes);
             read_from[reads] = cycle + (reads < $signed(counts[2]) ? $signed(read_delays[reads]) : 1);

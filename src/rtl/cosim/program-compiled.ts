@@ -82,6 +82,7 @@ export function runProgramCompiled(
   const writeData = wordsOf(model, 'write_data', (word) => model.output('write_data', word));
   const writeStrobes = wordsOf(model, 'write_strobes', (word) => model.output('write_strobes', word));
   const acknowledge = model.input('acknowledge');
+  const acknowledgeReady = model.output('acknowledge_ready');
 
   model.restart();
   model.set('read_ready', 1);
@@ -114,7 +115,7 @@ export function runProgramCompiled(
 
     if (pushed < words.length && commandReady() !== 0) pushed++;
     if (burst >= 0 && answerReady() !== 0) reads.take();
-    if (isAcknowledged) writes.take();
+    if (isAcknowledged && acknowledgeReady() !== 0) writes.take();
     if (readValid() !== 0) {
       const address = readAddress();
       result.reads.push(`${cycle}: ${address} + ${readBytes()}`);

@@ -120,11 +120,15 @@ function randomTile(
     const isStream = dice.chance(0.2);
     const chunks = !isStream && dice.chance(0.3) ? dice.between(2, 3) : 1;
     const isSum = isStream && dice.chance(0.4);
-    const tile = isSum
+    const isDepthwise = !isStream && chunks === 1 && takesDepthwise(machine) && dice.chance(0.3);
+    const plain = isSum
       ? summed(randomStream(machine, dice, numbers), sums)
       : isStream
         ? randomStream(machine, dice, numbers)
-        : randomConvolution(machine, dice, numbers, size);
+        : isDepthwise
+          ? randomDepthwise(machine, dice, numbers)
+          : randomConvolution(machine, dice, numbers, size);
+    const tile = plain.operands === 0 && dice.chance(0.25) ? inRing(plain, dice) : plain;
     const post = randomPost(machine, dice, numbers, tile, sums);
     if (!fits(machine, tile, post, chunks, sums)) continue;
     const parts: Tile[] = Array.from({ length: chunks }, (_, chunk) => ({
@@ -238,6 +242,60 @@ function randomConvolution(machine: MachineConfig, dice: Dice, numbers: Numbers,
   };
 }
 
+/** Whether the machine has a depthwise mode whose trees no sum of theirs overflows. */
+function takesDepthwise({ peArray }: MachineConfig): boolean {
+  const { depthwise, activationBits, weightBits, accumulatorBits } = peArray;
+  if (depthwise === null) return false;
+  const taps = Math.ceil(Math.log2(depthwise.kernel ** 2));
+  return activationBits + 1 + Math.max(2, weightBits) + taps < accumulatorBits;
+}
+
+function randomDepthwise(machine: MachineConfig, dice: Dice, numbers: Numbers): Tile {
+  const { kernel } = machine.peArray.depthwise!;
+  const plain = randomConvolution(machine, dice, numbers, 1);
+  const strideRows = dice.between(1, 2);
+  const strideColumns = dice.chance(0.7) ? 1 : 2;
+  const padTop = dice.between(0, kernel - 1);
+  const padLeft = dice.between(0, kernel - 1);
+  const { outRows, outColumns, elementBytes } = plain;
+  const rows = Math.max(1, (outRows - 1) * strideRows + kernel - padTop - dice.between(0, 1));
+  const columns = Math.max(1, (outColumns - 1) * strideColumns + kernel - padLeft - dice.between(0, 1));
+  const rowPitch = (columns + dice.between(0, 3)) * elementBytes;
+  return {
+    ...plain,
+    depthwise: 1,
+    groups: dice.between(1, 6),
+    channels: 1,
+    filters: 1,
+    kernelRows: kernel,
+    kernelColumns: kernel,
+    strideRows,
+    strideColumns,
+    dilationRows: 1,
+    dilationColumns: 1,
+    padTop,
+    padLeft,
+    rows,
+    columns,
+    rowPitch,
+    planePitch: rows * rowPitch + dice.between(0, 2) * elementBytes,
+  };
+}
+
+/** The same tile with its input in a ring of rows, which may go round. */
+function inRing(tile: Tile, dice: Dice): Tile {
+  const ringRows = tile.rows + dice.between(0, 3);
+  const ringRow = dice.between(0, ringRows - 1);
+  const planePitch = ringRows * tile.rowPitch + dice.between(0, 2) * tile.elementBytes;
+  return {
+    ...tile,
+    ringRows,
+    ringRow,
+    planePitch,
+    operandPitch: tile.operands === 0 ? 0 : tile.filters * planePitch,
+  };
+}
+
 function randomStream(machine: MachineConfig, dice: Dice, numbers: Numbers): Tile {
   const format = formatOf(machine, dice, numbers);
   const strides = dice.chance(0.5);
@@ -285,7 +343,7 @@ function randomPost(machine: MachineConfig, dice: Dice, numbers: Numbers, tile: 
   const ratios = [1, 2, 3, 4, 6].filter(
     (ratio) => tile.filters % ratio === 0 && ratio <= (crossChannelPool?.maximumRatio ?? 1),
   );
-  const pools = spatialPool !== null && dice.chance(0.5);
+  const pools = spatialPool !== null && tile.depthwise === 0 && dice.chance(0.5);
   const pooling = pools ? randomPooling(spatialPool, dice, tile) : noPooling;
   return {
     op: 'postProcess',
@@ -296,7 +354,7 @@ function randomPost(machine: MachineConfig, dice: Dice, numbers: Numbers, tile: 
     zeroPoint: dice.between(low, high),
     lookup: looksUp ? 1 : 0,
     unsigned: numbers.isUnsigned ? 1 : 0,
-    ratio: dice.pick(ratios),
+    ratio: tile.depthwise === 1 ? 1 : dice.pick(ratios),
     mean: 0,
     countPadding: pooling.poolKind === 2 ? dice.bit() : 0,
     outRows: tile.outRows,

@@ -19,6 +19,8 @@ export function randomMachine(seed: number, number: number): MachineConfig {
   const form = dice.pick(['multiplier', 'shift'] as const);
   const value = containerBytes(activationBits);
   const hasTable = dice.chance(0.5);
+  const banks = dice.pick([1, 2, 4, 8, 16]);
+  const kernels = [1, 2, 3].filter((side) => side <= rows && side ** 2 <= columns && banks >= rows);
   const machine = machineSchema.parse({
     name: `random-${seed}-${number}`,
     description: 'Drawn at random for co-simulation',
@@ -32,9 +34,10 @@ export function randomMachine(seed: number, number: number): MachineConfig {
       accumulatorBits,
       accumulatorOverflow: dice.pick(['saturate', 'wrap']),
       pipelineDepth: dice.between(3, 6),
+      depthwise: kernels.length > 0 && dice.chance(0.4) ? { kernel: dice.pick(kernels) } : null,
     },
     buffers: {
-      feature: { bytes: 4096 * value, banks: dice.pick([1, 2, 4, 8, 16]) },
+      feature: { bytes: 4096 * value, banks },
       weight: { bytes: 4096 * containerBytes(weightBits) },
       parameter: { bytes: 1024 },
       accumulator: { bytes: dice.between(16, 256) * rows * accumulatorBytes(accumulatorBits) },
