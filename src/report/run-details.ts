@@ -11,7 +11,7 @@ import type { Program } from '../schedule/program.ts';
 import type { Observer } from '../sim/trace.ts';
 import { BufferBlocks } from './buffer-blocks.ts';
 import { LevelRecorder } from './level-recorder.ts';
-import { countNumbers, numberText } from './number-text.ts';
+import { countNumbers, numberText, readNumbers } from './number-text.ts';
 import { type RecordedTrack, TrackRecorder } from './track-recorder.ts';
 
 const count = z.int().min(0);
@@ -45,6 +45,10 @@ const trackSchema = z
         (column) => column === undefined || countNumbers(column) === slices,
       ),
     'expected as many figures in each column as there are slices',
+  )
+  .refine(
+    ({ kinds, doings }) => readNumbers(kinds).every((kind) => kind < doings.length),
+    'expected kinds that count into the doings',
   );
 
 const shape = z.array(count).describe('[channels, rows, columns]');
@@ -204,10 +208,13 @@ export class DetailRecorder {
       },
       network: {
         input: { name: graph.input.name, shape: [...graph.input.shape] },
-        nodes: graphRows(graph).map((row, index) => ({
-          ...row,
-          output: [...row.output],
+        nodes: graphRows(graph).map(({ name, operator, output, macs, parameters }, index) => ({
+          name,
+          operator,
           inputs: [...graph.nodes[index]!.inputs],
+          output: [...output],
+          macs,
+          parameters,
         })),
         outputs: [...graph.outputs],
       },

@@ -75,7 +75,7 @@ function bar(parts: readonly Part[], row: Row, unit: string, whole: number): HTM
           type: 'button',
           'data-layer': layer,
           'data-tip': text,
-          'aria-label': text.replaceAll('\n', '; '),
+          'aria-description': lines.join('; '),
         },
         ...inside,
       );
