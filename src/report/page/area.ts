@@ -1,5 +1,6 @@
 /** What the chip costs: logic by gates and memories by bits, each drawn in proportion. */
 import type { AreaReport } from '../page-data.ts';
+import { shorten } from '../tables.ts';
 import { h, onWidth, s } from './dom.ts';
 import { compact, figure, grouped, percents } from './format.ts';
 import { panelElement } from './panel.ts';
@@ -112,18 +113,12 @@ function draw(title: string, tiles: readonly Tile[], width: number): SVGSVGEleme
         fill: tile.colour,
       }),
     );
-    if (wide > tile.name.length * 7 + 10 && high > 18) {
-      group.append(
-        s('text', { x: x + 6, y: y + 16, style: 'fill:var(--on-colour);pointer-events:none' }, tile.name),
-      );
-      if (high > 36)
-        group.append(
-          s(
-            'text',
-            { x: x + 6, y: y + 32, style: 'fill:var(--on-colour);pointer-events:none' },
-            compact(tile.value),
-          ),
-        );
+    const room = Math.floor((wide - 10) / 6.8);
+    if (room >= 4 && high > 18 && !tile.isCcp) {
+      const style = 'fill:var(--on-colour);pointer-events:none';
+      group.append(s('text', { x: x + 5, y: y + 15, style }, shorten(tile.name, room)));
+      const amount = compact(tile.value);
+      if (high > 36 && amount.length <= room) group.append(s('text', { x: x + 5, y: y + 30, style }, amount));
     }
     if (tile.isCcp) group.append(marker(x + wide / 2, y + high / 2, wide, high, width));
     svg.append(group);

@@ -37,7 +37,7 @@ export function buffersPanel(state: State): HTMLElement {
     answer: `At their fullest: ${levels.map((level) => `${level.name} ${percents(most(level) / level.capacity, 0)} of ${grouped(level.capacity)} bytes`).join(', ')}.`,
     picture: [timeTools(state), chart.canvas],
     notes: [
-      `Bytes count from the end of their transfer, or the start of their tile, to their last reading; line: the most of each ${grouped(binCycles)} cycles, area: the mean. The dashed line is the capacity.`,
+      `Bytes count from the end of their transfer, or the start of their tile, to their last reading; line: the most of each ${grouped(binCycles)} cycles, area: the mean. The dashed line is the capacity. Partial sums and open pooling windows are not followed.`,
     ],
     table: () => {
       const bins = levels[0]?.maxima.length ?? 0;

@@ -1,6 +1,6 @@
 /** Where the energy goes. */
 import { stackedBars } from './bars.ts';
-import { compact, percents } from './format.ts';
+import { energyText, percents } from './format.ts';
 import { panelElement } from './panel.ts';
 import type { State } from './state.ts';
 
@@ -33,7 +33,7 @@ export function energyPanel({ run }: State): HTMLElement {
     answer:
       most === undefined || least === undefined
         ? 'This run has no energy figures.'
-        : `One inference takes ${compact(energy.picojoules / 1e6)} µJ${energy.byUnit.dram === undefined ? ' without the DRAM, which has no energy figures' : ''}. ` +
+        : `One inference takes ${energyText(energy.picojoules).join(' ')}${energy.byUnit.dram === undefined ? ' without the DRAM, which has no energy figures' : ''}. ` +
           `Most of it, ${percents(most[1] / energy.picojoules)}, goes into the ${name(most[0])}.`,
     picture: [
       stackedBars(
@@ -41,7 +41,7 @@ export function energyPanel({ run }: State): HTMLElement {
         units.map(([unit, picojoules]) => ({
           name: name(unit),
           values: [picojoules / 1e6],
-          amount: `${compact(picojoules / 1e6)} µJ`,
+          amount: energyText(picojoules).join(' '),
         })),
         'µJ',
       ),

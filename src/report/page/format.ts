@@ -3,7 +3,7 @@ import { decimal, grouped, percent } from '../tables.ts';
 
 export { decimal, grouped };
 
-export const percents = (fraction: number, digits = 1): string => `${percent(fraction, digits)} %`;
+export const percents = (fraction: number, digits = 1): string => `${percent(fraction, digits)}\u00a0%`;
 
 /** A figure in few digits with a unit prefix: 14.1 M. */
 export function compact(value: number): string {
@@ -21,6 +21,14 @@ export function compact(value: number): string {
 function short(value: number): string {
   const digits = Math.abs(value) >= 100 || Number.isInteger(value) ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toFixed(digits);
+}
+
+/** Picojoules in the unit that keeps the figure short. */
+export function energyText(picojoules: number): readonly [figure: string, unit: string] {
+  const units = ['pJ', 'nJ', 'µJ', 'mJ', 'J'];
+  let power = 0;
+  while (power + 1 < units.length && picojoules >= 1000 ** (power + 1)) power++;
+  return [short(picojoules / 1000 ** power), units[power]!];
 }
 
 /** A figure as a table shows it: integers with their digits in groups, others with enough digits. */

@@ -6,7 +6,7 @@ import { buffersPanel } from './buffers.ts';
 import { cyclesPanel } from './cycles.ts';
 import { h, startTips } from './dom.ts';
 import { energyPanel } from './energy.ts';
-import { compact, decimal, grouped, percents } from './format.ts';
+import { compact, decimal, energyText, grouped, percents } from './format.ts';
 import { networkPanel } from './network.ts';
 import { rooflinePanel } from './roofline.ts';
 import { State } from './state.ts';
@@ -140,7 +140,7 @@ function figures(): HTMLElement {
     ...(layer === undefined
       ? [cell('peak feature maps', grouped(totals.peakFeatureMapBytes), 'bytes', totals.peakFeatureMapBytes)]
       : []),
-    cell('energy', compact(energy / 1e6), 'µJ', energy),
+    cell('energy', ...energyText(energy), energy),
   );
 }
 

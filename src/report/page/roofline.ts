@@ -1,5 +1,6 @@
 /** How close every layer comes to the roof: the array's peak, or what the memory can feed. */
 import type { RunReport } from '../page-data.ts';
+import { legend } from './bars.ts';
 import { h, onWidth, s } from './dom.ts';
 import { compact, decimal, percents } from './format.ts';
 import { panelElement } from './panel.ts';
@@ -19,6 +20,12 @@ const limits: Record<RunReport['layers'][number]['bounds']['limitedBy'], string>
   dram: 'DRAM',
   postProcessing: 'post-processing',
 };
+
+const limitColours = [
+  [limits.compute, 'var(--c0)'],
+  [limits.dram, 'var(--c1)'],
+  [limits.postProcessing, 'var(--c4)'],
+] as const;
 
 export function rooflinePanel(state: State): HTMLElement {
   const { totals, layers, hardware } = state.run;
@@ -49,7 +56,7 @@ export function rooflinePanel(state: State): HTMLElement {
       `The run takes ${decimal(1 / totals.bounds.fraction, 2)} times the cycles of its layers' bounds (${percents(totals.bounds.fraction)} of the roof). ` +
       `The roof is ${hardware.processingElements} MACs a cycle, or about ${decimal(bandwidth, 2)} bytes of DRAM a cycle. ` +
       `Farthest below is ${worst.name}: ${percents(worst.bounds.fraction)}, limited by ${limits[worst.bounds.limitedBy]}.`,
-    picture: [figure],
+    picture: [legend(limitColours.map(([name, colour]) => ({ name: `limited by ${name}`, colour }))), figure],
     notes:
       skipped === 0 ? [] : [`Not drawn: ${skipped} without MACs or DRAM traffic; they are in the table.`],
     table: () => ({
@@ -160,8 +167,7 @@ function draw(points: readonly Point[], peak: number, bandwidth: number, width: 
           cx: px,
           cy: py,
           r: 5,
-          fill:
-            point.limit === 'DRAM' ? 'var(--c1)' : point.limit === 'the array' ? 'var(--c0)' : 'var(--c4)',
+          fill: limitColours.find(([name]) => name === point.limit)![1],
         }),
         place === undefined ? '' : s('text', { x: place.x, y: place.y }, point.name),
       ),

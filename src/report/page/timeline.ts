@@ -58,20 +58,15 @@ export function timelinePanel(state: State): HTMLElement {
     id: 'timeline',
     question: 'Who is busy when?',
     answer:
-      `${tracks.map((track) => `${track.unit} ${percents(busyShare(track))}`).join(', ')} of the time with a command under way. ` +
+      `${tracks.map((track) => `${track.unit} ${percents(busyShare(track))}`).join(', ')} of the time at work. ` +
       `The busiest is: ${busiest.unit}.`,
     picture: [
       timeTools(state),
       h(
         'ul',
         { class: 'legend' },
-        ...doings.map((doing) =>
-          h(
-            'li',
-            {},
-            h('span', { class: 'swatch', style: `background:var(--${colourOf(doing)})` }),
-            wordOf(doing),
-          ),
+        ...colourGroups(doings).map(([colour, names]) =>
+          h('li', {}, h('span', { class: 'swatch', style: `background:var(--${colour})` }), names.join(', ')),
         ),
       ),
       chart.canvas,
@@ -87,6 +82,15 @@ export function timelinePanel(state: State): HTMLElement {
     ],
     table: () => tableOf(state, tracks),
   });
+}
+
+/** What is drawn in the same colour, on tracks of its own. */
+function colourGroups(doings: readonly string[]): [colour: string, names: string[]][] {
+  const groups = new Map<string, string[]>();
+  for (const doing of doings) {
+    groups.set(colourOf(doing), [...(groups.get(colourOf(doing)) ?? []), wordOf(doing)]);
+  }
+  return [...groups];
 }
 
 /** For runs whose JSON was made without --details. */
