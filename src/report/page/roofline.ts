@@ -187,8 +187,8 @@ function placeLabel(
   for (let ring = 0; ring < 9; ring++) {
     for (const [dx, dy] of [
       [-w / 2, 20 + 15 * ring],
-      [9, 4 + 15 * ring],
-      [-w - 9, 4 + 15 * ring],
+      [9, 20 + 15 * ring],
+      [-w - 9, 20 + 15 * ring],
     ] as const) {
       const place = { x: px + dx, y: py + dy, w };
       if (place.x < margin.left || place.x + w > width - 2 || place.y > height - margin.bottom - 4) continue;
