@@ -22,7 +22,7 @@ try {
     executablePath,
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
   });
-  const page = await browser.newPage({ viewport: { width: 1040, height: 1500 }, colorScheme: 'light' });
+  const page = await browser.newPage({ viewport: { width: 1040, height: 1430 }, colorScheme: 'light' });
   await page.goto(pathToFileURL(file).href);
   // The run whose virtual maps stay on chip.
   await page.selectOption('#run', '1');

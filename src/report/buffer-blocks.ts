@@ -13,7 +13,7 @@ type Listener = (buffer: string, cycle: number, bytes: number) => void;
 /** Blocks of a buffer at most; of small ones every byte is a block. */
 const mostBlocks = 4096;
 
-interface Buffer {
+interface Storage {
   readonly name: string;
   readonly blockBytes: number;
   readonly capacity: number;
@@ -24,12 +24,12 @@ interface Buffer {
 
 /** Blocks of a buffer that one command filled and that another one is the last to read. */
 interface Holding {
-  readonly buffer: Buffer;
+  readonly buffer: Storage;
   readonly blocks: number[];
 }
 
 export class BufferBlocks {
-  private readonly buffers: Buffer[];
+  private readonly buffers: Storage[];
   /** What is held from a command on, and what until a command. */
   private readonly filledBy = new Map<number, Holding[]>();
   private readonly lastReadBy = new Map<number, Holding[]>();
@@ -92,7 +92,7 @@ export class BufferBlocks {
     }
   }
 
-  private tell({ name, held, blockBytes, capacity }: Buffer, cycle: number): void {
+  private tell({ name, held, blockBytes, capacity }: Storage, cycle: number): void {
     this.listener(name, cycle, Math.min(capacity, held * blockBytes));
   }
 

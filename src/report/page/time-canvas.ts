@@ -202,7 +202,8 @@ export class TimeCanvas {
 
   /** What was under the fingers stays under them. */
   private pull(): void {
-    const { grip, state } = this;
+    const { state } = this;
+    const grip = this.grip;
     if (grip === undefined) return;
     const places = [...this.pointers.values()];
     const perPixel = (grip.to - grip.from) / Math.max(1, this.width - this.left);
