@@ -1,7 +1,7 @@
 /** The library: what the command line does, as functions. */
 export { InputError, type SourcePosition } from './core/diagnostics.ts';
 export type { Picture } from './core/picture.ts';
-export { type Detection, decodeDetections } from './detect/decode.ts';
+export { type Detection, decodeDetections, type HeadOutput } from './detect/decode.ts';
 export { drawDetections } from './detect/draw.ts';
 export type { Placement } from './detect/prepare.ts';
 export { type NetworkToWrite, writeModel } from './export/model/model.ts';
@@ -13,6 +13,7 @@ export { type DramConfig, dramSchema, type SdramConfig } from './hw/dram/config.
 export { type ReplayResult, type RequestBatch, replay } from './hw/dram/replay.ts';
 export type { Command } from './hw/isa/formats.ts';
 export type { MachineConfig } from './hw/machine/config.ts';
+export { readDarknet, readDarknetFile } from './import/darknet/read.ts';
 export { DramTraceReader, type TraceFormat } from './import/dram-trace.ts';
 export { readDramFile } from './import/dram-yaml.ts';
 export { readNetworkFile } from './import/formats.ts';
@@ -22,6 +23,7 @@ export { readModel, readModelFile, readModelNetwork } from './import/model-yaml.
 export { readOnnx, readOnnxFile } from './import/onnx/read.ts';
 export { decodePicture, readPicture, writePng } from './import/picture.ts';
 export { readSafetensors, readSafetensorsFile, type StoredTensor } from './import/safetensors/read.ts';
+export { readTfjsFile } from './import/tfjs/read.ts';
 export {
   defaultSeed,
   type LoadedNetwork,

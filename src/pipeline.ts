@@ -10,7 +10,7 @@ import { type Placement, preparePicture } from './detect/prepare.ts';
 import type { GivenNumbers } from './graph/given-numbers.ts';
 import type { Graph, ParameterValues } from './graph/graph.ts';
 import type { MachineConfig } from './hw/machine/config.ts';
-import { readNetworkFile, readWeightsFile } from './import/formats.ts';
+import { networkFormatOf, readNetworkFile, readWeightsFile } from './import/formats.ts';
 import { matchParameters } from './import/parameters.ts';
 import { readPicture } from './import/picture.ts';
 import { readBytes } from './import/read-file.ts';
@@ -66,9 +66,10 @@ export function loadNetwork(
   note: (message: string) => void = () => {},
 ): LoadedNetwork {
   const { manifestPath, seed = defaultSeed, dims } = weights;
-  const imported = readNetworkFile(modelPath, { dims });
+  const ownWeights = networkFormatOf(modelPath)?.takesWeights === true;
+  const imported = readNetworkFile(modelPath, { dims, ...(ownWeights && { weights: manifestPath }) });
   const { graph, given } = imported;
-  if (imported.parameters !== undefined && manifestPath !== undefined) {
+  if (imported.parameters !== undefined && manifestPath !== undefined && !ownWeights) {
     throw new InputError('--weights: the network brings its weights, expected none', { file: modelPath });
   }
   const network = layerNetwork(graph, given?.apart);

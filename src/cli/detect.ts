@@ -83,8 +83,10 @@ async function detect(options: DetectOptions, output: Output): Promise<Detection
     data: { quantised, input: values },
     onProgress: output.runProgress,
   });
-  const head = graph.outputs[0]!;
-  const tensor = quantised.tensors.get(head)!;
+  const outputs = graph.outputs.slice(0, detector.masks?.length ?? 1).map((name) => {
+    const tensor = quantised.tensors.get(name)!;
+    return { values: dequantise(tensors.get(name)!, tensor), shape: tensor.shape };
+  });
   return {
     schemaVersion: reportSchemaVersion,
     model: { name: graph.name, weights: loaded.weightSource },
@@ -93,8 +95,7 @@ async function detect(options: DetectOptions, output: Output): Promise<Detection
     framesPerSecond: (machine.clockMHz * 1e6) / result.cycles,
     detections: decodeDetections(
       { ...detector, scoreThreshold: options.threshold ?? detector.scoreThreshold },
-      dequantise(tensors.get(head)!, tensor),
-      tensor.shape,
+      outputs,
       graph.input.shape,
       placement,
     ),

@@ -49,7 +49,7 @@ export const hardwareOption = () =>
 export const weightsOption = () =>
   new Option(
     '--weights <file>',
-    'trained weights, a TensorFlow.js weight manifest or safetensors; else they are seeded',
+    "trained weights: a TensorFlow.js weight manifest, safetensors, or a .cfg's .weights; else those of the model, or seeded ones",
   );
 
 export const seedOption = () =>
@@ -245,7 +245,7 @@ export function parseFraction(text: string): number {
 
 /** `compare --json model.yaml` means JSON on stdout and a model; it must not cost the user that model. */
 function parseJsonFile(path: string): string {
-  if (/\.(ya?ml|onnx|safetensors|png|jpe?g)$/i.test(path)) {
+  if (/\.(ya?ml|onnx|cfg|weights|safetensors|png|jpe?g)$/i.test(path)) {
     throw new InvalidArgumentError(
       'Expected a file to write JSON to; put --json behind the models for JSON on stdout.',
     );

@@ -1,5 +1,6 @@
-/** From the network's output to boxes: YOLOv2's anchor-box head. */
+/** From the network's outputs to boxes: YOLOv2's and YOLOv3's anchor-box heads. */
 import { assert } from '../core/diagnostics.ts';
+import { anchorsOfOutputs, fieldsPerAnchor } from '../graph/detector-head.ts';
 import type { DetectorHead, Shape } from '../graph/graph.ts';
 import type { Placement } from './prepare.ts';
 
@@ -19,33 +20,58 @@ const MAXIMUM_CANDIDATES = 10_000;
 /** exp() of more than this only makes boxes that are infinite. */
 const MAXIMUM_EXPONENT = 30;
 
+/** One output of a network, C-order [channels][rows][columns]. */
+export interface HeadOutput {
+  readonly values: Float32Array;
+  readonly shape: Shape;
+}
+
 /**
- * Decodes a head's output: per grid cell and anchor x, y, w, h and objectness, then a score per class if the head
+ * Decodes a head's outputs: per grid cell and anchor x, y, w, h and objectness, then a score per class if the head
  * has them.
  *
- * Centre = (column + sigmoid(x)) / columns of the input's width, size = exp(w) * anchor / columns of it, likewise
- * down; score = sigmoid(objectness), times the best softmax of the class scores. Boxes below `scoreThreshold` are
+ * Centre = (column + sigmoid(x)) / columns of the input's width, size = exp(w) * anchor (cells of the grid, or pixels of
+ * the input, by the kind), likewise down; score = sigmoid(objectness), times the best softmax of the class scores
+ * (yolov2) or the sigmoid of each of them (yolov3: a box may have several classes). Boxes below `scoreThreshold` are
  * dropped, then those overlapping a better one of their class by more than `overlapThreshold`.
  *
- * @param values C-order [anchors * (5 + class scores)][rows][columns], as `shape` says.
+ * @param outputs the network's, in their order: as many as the head has masks, one if it has none.
  * @param input shape of the network's input, that `placement` speaks of.
  * @returns best score first.
  */
 export function decodeDetections(
   head: DetectorHead,
-  values: Float32Array,
-  shape: Shape,
+  outputs: readonly HeadOutput[],
+  input: Shape,
+  placement: Placement,
+): Detection[] {
+  const found = anchorsOfOutputs(head).flatMap((anchors, at) => {
+    const output = outputs[at];
+    assert(output !== undefined, 'the detector head has more outputs than the network');
+    return decodeOutput({ ...head, anchors }, output, input, placement);
+  });
+  return suppressOverlaps(found, head.overlapThreshold);
+}
+
+function decodeOutput(
+  head: DetectorHead,
+  { values, shape }: HeadOutput,
   input: Shape,
   placement: Placement,
 ): Detection[] {
   const [channels, rows, columns] = shape;
   const cells = rows * columns;
-  const fields = 5 + (head.classScores ? head.classes.length : 0);
+  const fields = fieldsPerAnchor(head);
   assert(channels === head.anchors.length * fields, 'the detector head does not fit the output');
   assert(values.length === channels * cells, 'the output has another size than its shape says');
-  // Picture pixels per grid cell.
-  const cellWidth = (input[2] / columns) * (placement.pictureWidth / placement.width);
-  const cellHeight = (input[1] / rows) * (placement.pictureHeight / placement.height);
+  // Picture pixels per grid cell, and per unit of the anchors.
+  const pixelWidth = placement.pictureWidth / placement.width;
+  const pixelHeight = placement.pictureHeight / placement.height;
+  const cellWidth = (input[2] / columns) * pixelWidth;
+  const cellHeight = (input[1] / rows) * pixelHeight;
+  const inPixels = head.kind === 'yolov3';
+  const unitWidth = inPixels ? pixelWidth : cellWidth;
+  const unitHeight = inPixels ? pixelHeight : cellHeight;
 
   const found: Detection[] = [];
   for (const [anchor, [anchorWidth, anchorHeight]] of head.anchors.entries()) {
@@ -53,20 +79,28 @@ export function decodeDetections(
       const field = (index: number): number => values[(anchor * fields + index) * cells + cell]!;
       const objectness = sigmoid(field(4));
       if (!(objectness >= head.scoreThreshold)) continue;
-      const best = head.classScores
-        ? bestClass(head.classes.length, (i) => field(5 + i))
-        : { index: 0, share: 1 };
-      const score = objectness * best.share;
-      if (score < head.scoreThreshold) continue;
-      const width = exponential(field(2)) * anchorWidth * cellWidth;
-      const height = exponential(field(3)) * anchorHeight * cellHeight;
-      const centreX = ((cell % columns) + sigmoid(field(0))) * cellWidth;
-      const centreY = (Math.floor(cell / columns) + sigmoid(field(1))) * cellHeight;
-      const name = head.classes[best.index]!;
-      found.push({ left: centreX - width / 2, top: centreY - height / 2, width, height, score, class: name });
+      for (const { index, share } of classShares(head, (i) => field(5 + i))) {
+        const score = objectness * share;
+        if (!(score >= head.scoreThreshold)) continue;
+        const width = exponential(field(2)) * anchorWidth * unitWidth;
+        const height = exponential(field(3)) * anchorHeight * unitHeight;
+        const left = ((cell % columns) + sigmoid(field(0))) * cellWidth - width / 2;
+        const top = (Math.floor(cell / columns) + sigmoid(field(1))) * cellHeight - height / 2;
+        found.push({ left, top, width, height, score, class: head.classes[index]! });
+      }
     }
   }
-  return suppressOverlaps(found, head.overlapThreshold);
+  return found;
+}
+
+/** Classes that a box may have, and what each makes of its objectness. */
+function classShares(
+  head: DetectorHead,
+  score: (index: number) => number,
+): { index: number; share: number }[] {
+  if (!head.classScores) return [{ index: 0, share: 1 }];
+  if (head.kind === 'yolov2') return [bestClass(head.classes.length, score)];
+  return head.classes.map((_, index) => ({ index, share: sigmoid(score(index)) }));
 }
 
 /**

@@ -88,7 +88,7 @@ describe('decodeDetections', () => {
     const cell = 1 * 4 + 2;
     for (const [field, value] of [0, 0, Math.log(2), 0, 3].entries()) values[(5 + field) * 8 + cell] = value;
     const placement = placePicture(128, 64, 32, 64);
-    const [box, ...others] = decodeDetections(head, values, [10, 2, 4], [3, 32, 64], placement);
+    const [box, ...others] = decodeDetections(head, [{ values, shape: [10, 2, 4] }], [3, 32, 64], placement);
     expect(others).toEqual([]);
     // A cell is 32 x 32 picture pixels; the centre lies in the middle of column 2, row 1.
     expect(box!.left).toBeCloseTo(2.5 * 32 - (2 * 3 * 32) / 2, 4);
@@ -103,7 +103,7 @@ describe('decodeDetections', () => {
     const classes = { ...head, classes: ['a', 'b', 'c'], anchors: [[1, 1]] as const, classScores: true };
     const values = new Float32Array([0, 0, 0, 0, 10, 1, 3, 1]);
     const placement = placePicture(8, 8, 8, 8);
-    const [box] = decodeDetections(classes, values, [8, 1, 1], [3, 8, 8], placement);
+    const [box] = decodeDetections(classes, [{ values, shape: [8, 1, 1] }], [3, 8, 8], placement);
     expect(box!.class).toBe('b');
     expect(box!.score).toBeCloseTo(Math.exp(3) / (Math.exp(3) + 2 * Math.E) / (1 + Math.exp(-10)), 6);
   });
@@ -113,15 +113,56 @@ describe('decodeDetections', () => {
     const one = { ...head, anchors: [[1, 1]] as const };
     const [box] = decodeDetections(
       one,
-      new Float32Array([0, 0, 1e30, 0, 9]),
-      [5, 1, 1],
+      [{ values: new Float32Array([0, 0, 1e30, 0, 9]), shape: [5, 1, 1] }],
       [3, 8, 8],
       placement,
     );
     expect(Number.isFinite(box!.width)).toBe(true);
     expect(
-      decodeDetections(one, new Float32Array(5).fill(Number.NaN), [5, 1, 1], [3, 8, 8], placement),
+      decodeDetections(
+        one,
+        [{ values: new Float32Array(5).fill(Number.NaN), shape: [5, 1, 1] }],
+        [3, 8, 8],
+        placement,
+      ),
     ).toEqual([]);
+  });
+});
+
+describe('decodeDetections of several outputs', () => {
+  it('takes anchors in pixels of the input, by mask, and every class for itself', () => {
+    const head: DetectorHead = {
+      kind: 'yolov3',
+      classes: ['a', 'b'],
+      anchors: [
+        [10, 20],
+        [16, 8],
+      ],
+      masks: [[1], [0]],
+      classScores: true,
+      scoreThreshold: 0.5,
+      overlapThreshold: 0.4,
+    };
+    // x, y, w, h, objectness, two classes; the second output has four cells of which the last holds a box.
+    const coarse = new Float32Array([0, 0, Math.log(2), 0, 9, 4, 3]);
+    const fine = new Float32Array(28).fill(-20);
+    for (const [field, value] of [0, 0, 0, 0, 8, 7, -7].entries()) fine[field * 4 + 3] = value;
+    const found = decodeDetections(
+      head,
+      [
+        { values: coarse, shape: [7, 1, 1] },
+        { values: fine, shape: [7, 2, 2] },
+      ],
+      [3, 64, 64],
+      placePicture(128, 128, 64, 64),
+    );
+    expect(found.map((box) => box.class)).toEqual(['a', 'a', 'b']);
+    // A pixel of the input is 2 x 2 of the picture.
+    expect(found[0]).toMatchObject({ left: 96 - 10, top: 96 - 20 });
+    expect(found[0]!.width).toBeCloseTo(20, 6);
+    expect(found[1]!.width).toBeCloseTo(2 * 16 * 2, 4);
+    expect(found[1]!.score).toBeCloseTo(1 / (1 + Math.exp(-9)) / (1 + Math.exp(-4)), 6);
+    expect(found[2]!.left).toBeCloseTo(64 - 32, 4);
   });
 });
 

@@ -36,12 +36,15 @@ export interface Node {
   readonly parameters: readonly ParameterSpec[];
 }
 
-/** Anchor-box detection head, decoded on the host (YOLOv2's, as in the models' README). */
+/** Anchor-box detection head, decoded on the host. */
 export interface DetectorHead {
-  readonly kind: 'yolov2';
+  /** yolov2: anchors in grid cells, softmax over the classes. yolov3: anchors in the input's pixels, every class for itself. */
+  readonly kind: 'yolov2' | 'yolov3';
   readonly classes: readonly string[];
-  /** Width and height of each anchor in grid cells. */
+  /** Width and height of each anchor, in the unit of the kind. */
   readonly anchors: readonly (readonly [number, number])[];
+  /** For each of the network's outputs, in their order, which anchors it has (from 0); absent: the first output has all. */
+  readonly masks?: readonly (readonly number[])[] | undefined;
   /** Whether the network outputs class scores after each anchor's x, y, w, h and objectness. */
   readonly classScores: boolean;
   readonly scoreThreshold: number;

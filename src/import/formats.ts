@@ -1,9 +1,11 @@
 /** Which reader reads which file: every format that is known, told apart by the ending of its files' names. */
+import { readDarknetFile } from './darknet/read.ts';
 import type { ImportedNetwork, NetworkFileOptions } from './imported-network.ts';
 import { readModelNetwork } from './model-yaml.ts';
 import { readOnnxFile } from './onnx/read.ts';
 import type { NamedTensors } from './parameters.ts';
 import { readSafetensorsFile, realTensors } from './safetensors/read.ts';
+import { readTfjsFile } from './tfjs/read.ts';
 import { readTfjsWeights } from './tfjs-weights.ts';
 
 /** A format of network files. */
@@ -12,6 +14,8 @@ export interface NetworkFormat {
   readonly name: string;
   /** Matches the names of its files. */
   readonly files: RegExp;
+  /** Whether its weights may come from a file of the format's own kind (`NetworkFileOptions.weights`). */
+  readonly takesWeights?: boolean;
   /** @throws InputError for what is no such file, or a network that cannot run here */
   read(path: string, options: NetworkFileOptions): ImportedNetwork;
 }
@@ -19,11 +23,18 @@ export interface NetworkFormat {
 /** The formats of others that are read; another one is a line here. */
 export const networkFormats: readonly NetworkFormat[] = [
   { name: 'ONNX', files: /\.onnx$/i, read: readOnnxFile },
+  { name: 'Darknet', files: /\.cfg$/i, takesWeights: true, read: readDarknetFile },
+  { name: 'TensorFlow.js', files: /\.json$/i, takesWeights: true, read: readTfjsFile },
 ];
+
+/** The format that a file's name tells; none: a model file. */
+export function networkFormatOf(path: string): NetworkFormat | undefined {
+  return networkFormats.find(({ files }) => files.test(path));
+}
 
 /** Reads a network file of any known format; what has no other ending is a model file. @throws InputError as its reader does */
 export function readNetworkFile(path: string, options: NetworkFileOptions = {}): ImportedNetwork {
-  const format = networkFormats.find(({ files }) => files.test(path));
+  const format = networkFormatOf(path);
   return format === undefined ? readModelNetwork(path) : format.read(path, options);
 }
 

@@ -16,4 +16,6 @@ export interface ImportedNetwork {
 export interface NetworkFileOptions {
   /** Sizes of symbolic dimensions by name. */
   readonly dims?: ReadonlyMap<string, number> | undefined;
+  /** A weight file for formats that keep weights apart in files of their own kind. */
+  readonly weights?: string | undefined;
 }

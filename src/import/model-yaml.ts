@@ -17,6 +17,7 @@ import { parseYaml } from '../config/yaml.ts';
 import { InputError, type SourcePosition } from '../core/diagnostics.ts';
 import { sum } from '../core/integers.ts';
 import { buildGraph, type NodeDescription } from '../graph/build.ts';
+import { checkDetector } from '../graph/detector-head.ts';
 import type { AnyOp, Graph } from '../graph/graph.ts';
 import { parameterCount } from '../graph/parameters.ts';
 import { MAXIMUM_ELEMENTS } from '../graph/shape.ts';
@@ -77,13 +78,25 @@ const layer = z.discriminatedUnion('op', layerSchemas as [(typeof layerSchemas)[
 
 export const detector = z
   .strictObject({
-    kind: z.literal('yolov2'),
+    kind: z
+      .enum(['yolov2', 'yolov3'])
+      .describe(
+        "'yolov2': anchors in grid cells, softmax over the classes; 'yolov3': anchors in pixels of the input, every class for itself.",
+      ),
     classes: z.array(z.string().min(1).max(100)).min(1).max(10_000).describe('Names of the classes.'),
     anchors: z
       .array(z.tuple([z.number().positive().max(1e6), z.number().positive().max(1e6)]))
       .min(1)
       .max(64)
-      .describe('Width and height of each anchor in grid cells.'),
+      .describe('Width and height of each anchor, in the unit of the kind.'),
+    masks: z
+      .array(z.array(z.int().min(0).max(63)).min(1).max(64))
+      .min(1)
+      .max(16)
+      .optional()
+      .describe(
+        'For each output, in their order, which anchors it has, counted from 0. Default: the first output has all.',
+      ),
     classScores: z
       .boolean()
       .default(false)
@@ -190,17 +203,7 @@ export function readModelText(text: string, file: string): ModelText {
       positionOf(['layers']),
     );
   }
-  if (graph.detector !== undefined) {
-    const { anchors, classes, classScores } = graph.detector;
-    const wanted = anchors.length * (5 + (classScores ? classes.length : 0));
-    const output = graph.nodes.find((node) => node.name === graph.outputs[0])!;
-    if (output.outputShape[0] !== wanted) {
-      throw new InputError(
-        `detector: ${anchors.length} anchors need ${wanted} output channels, '${output.name}' has ${output.outputShape[0]}`,
-        positionOf(['detector']),
-      );
-    }
-  }
+  atLeastIn(positionOf(['detector']), () => checkDetector(graph));
   if (model.quantisation !== undefined && model.weights === undefined) {
     const message = 'quantisation: needs the integers of its filters, expected weights: <file> too';
     throw new InputError(message, positionOf(['quantisation']));

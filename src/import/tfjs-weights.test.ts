@@ -42,6 +42,16 @@ function weights(manifest: unknown, shards: Readonly<Record<string, Uint8Array>>
 const float = { name: 'a', shape: [2], dtype: 'float32' };
 
 describe('readTfjsWeights', () => {
+  it('reads halves', () => {
+    const halves = new Uint8Array(Uint16Array.of(0x3c00, 0xc100, 0x0001, 0x8000, 0x7bff, 0x3555).buffer);
+    const path = weights(
+      [{ paths: ['s'], weights: [{ ...float, shape: [6], quantization: { dtype: 'float16' } }] }],
+      { s: halves },
+    );
+    const { values } = readTfjsWeights(path).get('a')!;
+    expect([...values]).toEqual([1, -2.5, 2 ** -24, 0, 65504, 1365 / 4096]);
+  });
+
   it('reads every dtype, unaligned, over groups and shards', () => {
     const bytes = new DataView(new ArrayBuffer(17));
     bytes.setUint8(0, 3);
@@ -97,8 +107,8 @@ describe('readTfjsWeights', () => {
       /:\d+:\d+: dtype: expected one of float32, int32, got a string 'bool'$/,
     ],
     [
-      [{ paths: ['s'], weights: [{ ...float, quantization: { dtype: 'float16' } }] }],
-      /:\d+:\d+: dtype: expected one of uint8, uint16, got a string 'float16'/,
+      [{ paths: ['s'], weights: [{ ...float, quantization: { dtype: 'uint4' } }] }],
+      /:\d+:\d+: dtype: expected one of uint8, uint16, float16/,
     ],
     [
       [{ paths: ['s'], weights: [float, float] }],

@@ -2,12 +2,12 @@
  * TensorFlow.js weights: a `weights_manifest.json` beside its shards.
  *
  * A manifest is a list of groups; a group's tensors lie one after the other, little endian and unaligned, in the
- * concatenation of its shards. A quantised tensor holds uint8 or uint16 q with value = q * scale + min.
+ * concatenation of its shards. A quantised tensor holds uint8 or uint16 q with value = q * scale + min, or float16.
  */
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { parseJson } from '../config/json.ts';
-import { quote } from '../config/source.ts';
+import { type Located, quote } from '../config/source.ts';
 import { InputError } from '../core/diagnostics.ts';
 import { product, sum } from '../core/integers.ts';
 import { staysInside } from './inside.ts';
@@ -31,9 +31,14 @@ const weightSchema = z.object({
     )
     .max(8),
   dtype: z.enum(['float32', 'int32']),
-  quantization: z.object({ dtype: z.enum(['uint8', 'uint16']), scale: finite, min: finite }).optional(),
+  quantization: z
+    .discriminatedUnion('dtype', [
+      z.object({ dtype: z.enum(['uint8', 'uint16']), scale: finite, min: finite }),
+      z.object({ dtype: z.literal('float16') }),
+    ])
+    .optional(),
 });
-const manifestSchema = z
+export const manifestSchema = z
   .array(
     z.object({
       paths: z.array(z.string().min(1).max(1000)).min(1).max(10_000),
@@ -44,6 +49,7 @@ const manifestSchema = z
   .max(10_000);
 
 type Weight = z.output<typeof weightSchema>;
+export type WeightGroups = z.output<typeof manifestSchema>;
 
 /** How one element is stored. */
 interface Storage {
@@ -56,7 +62,17 @@ const STORAGE = {
   int32: { bytes: 4, read: (view, offset) => view.getInt32(offset, true) },
   uint8: { bytes: 1, read: (view, offset) => view.getUint8(offset) },
   uint16: { bytes: 2, read: (view, offset) => view.getUint16(offset, true) },
+  float16: { bytes: 2, read: (view, offset) => halfFloat(view.getUint16(offset, true)) },
 } satisfies Record<string, Storage>;
+
+/** The value of an IEEE 754 half. */
+function halfFloat(bits: number): number {
+  const sign = bits >= 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
+}
 
 function storageOf(weight: Weight): Storage {
   return STORAGE[weight.quantization?.dtype ?? weight.dtype];
@@ -69,12 +85,22 @@ function storageOf(weight: Weight): Storage {
  * that are longer or shorter than the tensors, values that are not finite, and more than 512 MiB.
  */
 export function readTfjsWeights(manifestPath: string): NamedTensors {
-  const { value: groups, positionOf } = parseJson(
-    readText(manifestPath, 'a weights manifest'),
-    manifestPath,
-    manifestSchema,
-  );
+  return readWeightGroups(parseManifest(manifestPath), manifestPath);
+}
 
+/** Reads a manifest without its shards. @throws InputError for anything that is no manifest */
+export function parseManifest(manifestPath: string): Located<WeightGroups> {
+  return parseJson(readText(manifestPath, 'a weights manifest'), manifestPath, manifestSchema);
+}
+
+/**
+ * Reads the tensors of a manifest, whatever file it stands in; `path` is that file's.
+ * @throws InputError as `readTfjsWeights`
+ */
+export function readWeightGroups(
+  { value: groups, positionOf }: Located<WeightGroups>,
+  manifestPath: string,
+): NamedTensors {
   // All sizes are settled before a single weight is read.
   const seen = new Set<string>();
   let total = 0;
@@ -136,7 +162,9 @@ export function readTfjsWeights(manifestPath: string): NamedTensors {
 
 function readTensor(view: DataView, start: number, weight: Weight): Float32Array {
   const storage = storageOf(weight);
-  const { scale, min } = weight.quantization ?? { scale: 1, min: 0 };
+  const { quantization } = weight;
+  const { scale, min } =
+    quantization !== undefined && 'scale' in quantization ? quantization : { scale: 1, min: 0 };
   const whole = weight.quantization !== undefined && weight.dtype === 'int32';
   const values = new Float32Array(product(weight.shape));
   for (let i = 0; i < values.length; i++) {

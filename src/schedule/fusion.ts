@@ -49,8 +49,11 @@ export interface FusionChoice {
   readonly lastRows: number;
   /** Least rows of a band in depthwise mode, which reads rows of the halo again for every band. */
   readonly depthwiseRows: number;
-  /** Whether rings have room for another band, so that no step waits for the one before to finish its last rows. */
-  readonly hasSlack: boolean;
+  /**
+   * A ring has room for another band, so that no step waits for the one before to finish its last rows, if that takes at
+   * most so many bytes.
+   */
+  readonly slackBytes: number;
   /** The first input is on chip as a whole. */
   readonly isInputKept: boolean;
   /** Share of the last output that goes to DRAM. */
@@ -83,13 +86,12 @@ export function fuseSteps(
   if (sum(weights) > machine.buffers.weight.bytes) return undefined;
   if (sum(records) > machine.buffers.parameter.bytes) return undefined;
 
-  const ringRows = steps.map((step, index) =>
+  const rings = steps.map((step, index) =>
     index === 0
-      ? choice.isInputKept
-        ? 0
-        : inputRing(step, tilings[0]!, choice.hasSlack)
-      : ringBetween(steps[index - 1]!, tilings[index - 1]!, step, tilings[index]!, choice.hasSlack),
+      ? inputRing(step, tilings[0]!, choice)
+      : ringBetween(steps[index - 1]!, tilings[index - 1]!, step, tilings[index]!, choice),
   );
+  const ringRows = rings.map((ring) => ring.rows);
   const ringBytes = steps.map(
     (step, index) => step.inputShape[0] * ringRows[index]! * tilings[index]!.rowPitch,
   );
@@ -105,6 +107,7 @@ export function fuseSteps(
       machine,
       values,
       choice,
+      rings.map((ring) => ring.hasSlack),
       weights[0]! + (choice.isInputKept ? 0 : ringBytes[0]!),
     ),
   };
@@ -235,15 +238,21 @@ function* bandInputs(step: Step, work: Workload, tiling: Tiling) {
   }
 }
 
+interface RingSize {
+  /** 0: the whole map has its place elsewhere. */
+  readonly rows: number;
+  readonly hasSlack: boolean;
+}
+
 /** Rows of the first input that a band needs, with slack also those that the next one adds. */
-function inputRing(step: Step, tiling: Tiling, hasSlack: boolean): number {
+function inputRing(step: Step, tiling: Tiling, choice: FusionChoice): RingSize {
+  if (choice.isInputKept) return { rows: 0, hasSlack: true };
   const inputs = [...bandInputs(step, workloadOf(step), tiling)];
-  let most = 0;
-  inputs.forEach(({ first }, band) => {
-    const last = inputs[Math.min(band + (hasSlack ? 1 : 0), inputs.length - 1)]!;
-    most = Math.max(most, last.end - first);
-  });
-  return most;
+  const rowsWith = (more: number): number =>
+    Math.max(
+      ...inputs.map(({ first }, band) => inputs[Math.min(band + more, inputs.length - 1)]!.end - first),
+    );
+  return withSlack(rowsWith(0), rowsWith(1), step, tiling, choice);
 }
 
 /** Rows that must fit between two steps: what a band reads, up to the end of the producer's band; with slack one more. */
@@ -252,15 +261,25 @@ function ringBetween(
   producerTiling: Tiling,
   consumer: Step,
   tiling: Tiling,
-  hasSlack: boolean,
-): number {
-  const rows = producer.outputShape[1];
+  choice: FusionChoice,
+): RingSize {
+  const all = producer.outputShape[1];
   const made = producerTiling.tileRows;
-  let most = 0;
-  for (const { first, end } of bandInputs(consumer, workloadOf(consumer), tiling)) {
-    most = Math.max(most, Math.min(rows, alignUp(end, made) + (hasSlack ? made : 0)) - first);
-  }
-  return Math.min(most, rows);
+  const inputs = [...bandInputs(consumer, workloadOf(consumer), tiling)];
+  const rowsWith = (more: number): number =>
+    Math.max(...inputs.map(({ first, end }) => Math.min(all, alignUp(end, made) + more) - first));
+  return withSlack(rowsWith(0), rowsWith(made), consumer, tiling, choice);
+}
+
+function withSlack(
+  least: number,
+  more: number,
+  { inputShape }: Step,
+  { rowPitch }: Tiling,
+  { slackBytes }: FusionChoice,
+): RingSize {
+  const hasSlack = (more - least) * inputShape[0] * rowPitch <= slackBytes;
+  return { rows: hasSlack ? more : least, hasSlack };
 }
 
 /** Estimated cost of a pass; see `estimateCost`. */
@@ -269,7 +288,8 @@ function passCost(
   tilings: readonly Tiling[],
   machine: MachineConfig,
   values: ValueSizes,
-  { isInputKept, outputShare, hasSlack }: FusionChoice,
+  { isInputKept, outputShare }: FusionChoice,
+  hasSlack: readonly boolean[],
   firstBytes: number,
 ): CostEstimate {
   const costs = steps.map((step, index) =>
@@ -281,15 +301,22 @@ function passCost(
   const total = (part: (cost: CostEstimate) => number): number => sum(costs.map(part));
   const computeCycles = total((cost) => cost.computeCycles);
   const dramCycles = total((cost) => cost.dramCycles);
-  // With two steps and no slack, each waits for the other's last rows.
+  // Without slack a step waits for the last rows of the one before, unless another can run meanwhile: of more than two
+  // every second time, as it turns out.
   const bands = steps.map((step, index) => ceilDiv(step.outputShape[1], tilings[index]!.tileRows));
-  const waits = hasSlack || steps.length > 2 ? 0 : sum(bands.slice(1));
+  const waits = steps.map((_, index) =>
+    index === 0 || hasSlack[index]
+      ? 0
+      : Math.min(bands[index]!, bands[index - 1]!) *
+        lastRowsCycles(steps[index - 1]!, tilings[index - 1]!, machine) *
+        (steps.length > 2 ? 0.5 : 1),
+  );
   const { dram, clockMHz } = machine;
   // The array begins when the first rows and weights are in, and ends before the last rows are out.
   const exposedCycles =
     (firstBytes * clockMHz) / peakBandwidthMBps(dram) +
     2 * ceilDiv(idleLatencyNs(dram) * clockMHz, 1000) +
-    waits * lastRowsCycles(steps, tilings, machine);
+    sum(waits);
   const cycles = Math.max(computeCycles, dramCycles) + exposedCycles;
   return {
     objective: cycles + trafficWeight * dramCycles,
@@ -304,9 +331,8 @@ function passCost(
 }
 
 /** From the end of a band until its rows are in the ring. */
-function lastRowsCycles(steps: readonly Step[], tilings: readonly Tiling[], machine: MachineConfig): number {
+function lastRowsCycles(step: Step, tiling: Tiling, machine: MachineConfig): number {
   const { peArray, postProcessing, dma } = machine;
-  const [step, tiling] = [steps[0]!, tilings[0]!];
   const maps = outputMaps(step, {
     firstGroup: 0,
     groups: tiling.groupsPerTile,

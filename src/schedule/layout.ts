@@ -1,7 +1,7 @@
 /**
  * Where things lie in DRAM. Weights come first, then parameter records, then feature maps; a map's place is reused
  * as soon as no later step needs it. Feature maps are stored [row][channel][column], so that a band of rows with all
- * its channels is one contiguous block.
+ * its channels is one contiguous block; those that only move as a whole [channel][row][column].
  *
  * On a memory with banks, a stream that starts at a row's first byte opens the fewest rows, and two streams that run at
  * the same time disturb each other least if they are in different banks: see `Placement`.
@@ -11,7 +11,14 @@ import { alignUp } from '../core/integers.ts';
 import { AddressMapping } from '../hw/dram/address.ts';
 import { capacityBytes, type DramConfig, geometryOf } from '../hw/dram/config.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
-import { tileRecordBytes, tileWeightBytes, type ValueSizes, workloadOf } from './geometry.ts';
+import {
+  convolvedRowsFor,
+  inputRowsFor,
+  tileRecordBytes,
+  tileWeightBytes,
+  type ValueSizes,
+  workloadOf,
+} from './geometry.ts';
 import type { Places } from './places.ts';
 import { type DramShares, inputMapValues, lastUses, outputMapValues, type Step, tableOf } from './steps.ts';
 import { type CostEstimate, type Tiling, tilingSizes } from './tiling.ts';
@@ -34,6 +41,8 @@ export interface DramLayout {
   readonly tables: readonly (number | undefined)[];
   /** First byte of each feature map by tensor name. A place may be reused by maps that live at other times. */
   readonly maps: ReadonlyMap<string, number>;
+  /** Maps that lie there as [channel][row][column]; the others as [row][channel][column]. */
+  readonly planarMaps: ReadonlySet<string>;
   readonly totalBytes: number;
 }
 
@@ -125,7 +134,8 @@ export function layoutDram(
       `the network needs ${end} bytes of DRAM, machine '${machine.name}' has ${capacity}, expected a memory of at least ${Math.ceil(end / 2 ** 20)} MiB`,
     );
   }
-  return { weightBlocks, recordBlocks, tables, maps, totalBytes: end };
+  const planarMaps = findPlanarMaps(steps, outputs, values);
+  return { weightBlocks, recordBlocks, tables, maps, planarMaps, totalBytes: end };
 }
 
 /** What of every map lies in DRAM, and how long. */
@@ -142,6 +152,48 @@ export function dramShares(steps: readonly TiledStep[]): DramShares {
     return last;
   });
   return { shares, passEnds };
+}
+
+/**
+ * Maps that are always written and read with all their rows. Stored channel after channel, a transfer is one contiguous
+ * stretch on both sides; with row after row it would be cut at every row, and rows are short where maps are small.
+ */
+function findPlanarMaps(
+  steps: readonly TiledStep[],
+  outputs: readonly string[],
+  values: ValueSizes,
+): Set<string> {
+  const planar = new Set<string>();
+  for (const { step: maker } of steps) {
+    const name = maker.output;
+    const [, rows, columns] = maker.outputShape;
+    const { total } = maker.outputChannels;
+    const isWrittenWhole = ({ step, tiling }: TiledStep): boolean =>
+      step.outputChannels.total === total &&
+      step.outputShape[1] === rows &&
+      step.outputShape[2] === columns &&
+      tiling.tileRows >= rows;
+    const isReadWhole = ({ step, tiling, places }: TiledStep): boolean => {
+      const convolved = convolvedRowsFor(step, { first: 0, end: step.outputShape[1] });
+      const needed = inputRowsFor(step, workloadOf(step), convolved);
+      return (
+        step.reading.rowStep === 1 &&
+        step.inputShape[0] === total &&
+        step.inputShape[1] === rows &&
+        step.inputShape[2] === columns &&
+        tiling.rowPitch === columns * values.elementBytes &&
+        tiling.bandRows >= step.outputShape[1] &&
+        needed.first === 0 &&
+        needed.end === rows &&
+        (places?.ringRows ?? 0) === 0
+      );
+    };
+    const writers = steps.filter(({ step }) => step.output === name);
+    const readers = steps.filter(({ step }) => step.inputs.includes(name));
+    if (!outputs.includes(name) && writers.every(isWrittenWhole) && readers.every(isReadWhole))
+      planar.add(name);
+  }
+  return planar;
 }
 
 /** First fit by the order of steps; a map is freed after its last reader. One that never leaves the chip has no place. */

@@ -300,17 +300,18 @@ class Planner {
     let fits = false;
     const lastRows = steps.at(-1)!.outputShape[1];
     const hasDepthwise = steps.some((step) => computesDepthwise(step, this.machine, this.values));
-    const forms = [false, true].flatMap((hasSlack) =>
-      (hasDepthwise ? [1, 4, 8, 16] : [1]).map((rows) => [hasSlack, rows] as const),
+    const { bytes } = this.machine.buffers.feature;
+    const forms = [0, bytes / 32, bytes / 8, bytes].flatMap((slackBytes) =>
+      (hasDepthwise ? [1, 4, 8, 16] : [1]).map((rows) => [slackBytes, rows] as const),
     );
     for (let rows = 1; rows <= lastRows; rows = rows < 8 ? rows + 1 : rows + Math.ceil(rows / 4)) {
       let fitsRows = false;
-      for (const [hasSlack, depthwiseRows] of forms) {
+      for (const [slackBytes, depthwiseRows] of forms) {
         const attempt = (outputShare: number) =>
           fuseSteps(steps, this.machine, this.values, {
             lastRows: rows,
             depthwiseRows,
-            hasSlack,
+            slackBytes,
             isInputKept: keptInput !== undefined,
             outputShare,
           });

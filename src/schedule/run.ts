@@ -79,7 +79,12 @@ export async function runProgram(
         const { output } = step;
         if (places?.output !== undefined || !(keep(output) || program.outputs.includes(output))) continue;
         const address = program.layout.maps.get(output)!;
-        const bytes = readMap(dram, address, shapes.get(output)!, program.values.elementBytes);
+        const bytes = readMap(
+          dram,
+          address,
+          program.layout.planarMaps.has(output) ? flat(shapes.get(output)!) : shapes.get(output)!,
+          program.values.elementBytes,
+        );
         const values = makeValues(activations, bytes.length / program.values.elementBytes);
         new Uint8Array(values.buffer).set(bytes);
         tensors.set(output, values);
@@ -87,6 +92,11 @@ export async function runProgram(
     },
   });
   return { result, tensors, overflows: dataPath.overflows };
+}
+
+/** A planar map is one whose rows are one. */
+function flat([channels, rows, columns]: Shape): Shape {
+  return [channels, 1, rows * columns];
 }
 
 /** Shapes of the maps that steps leave in DRAM, as the network sees them. */

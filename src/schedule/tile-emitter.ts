@@ -67,19 +67,36 @@ export class TileEmitter {
     const [total, , columns] = step.inputShape;
     const { rowStep, rowOffset } = step.reading;
     const rowBytes = total * columns * this.values.elementBytes;
+    const count = channels.end - channels.first;
+    const common = { kind: kindCode(step.inputKind), buffer: featureBuffer, bufferAddress };
+    if (this.layout.planarMaps.has(input)) {
+      const planeBytes = step.inputShape[1] * columns * this.values.elementBytes;
+      const stretchBytes = count * planeBytes;
+      return this.emitter.load(
+        {
+          ...common,
+          dramAddress: this.layout.maps.get(input)! + channels.first * planeBytes,
+          segments: 1,
+          dramPitch: 0,
+          stretchBytes,
+          runBytes: planePitch === planeBytes ? stretchBytes : planeBytes,
+          bufferSegmentPitch: 0,
+          bufferRunPitch: planePitch,
+        },
+        freeAfter,
+      );
+    }
     return this.emitter.load(
       {
-        kind: kindCode(step.inputKind),
-        buffer: featureBuffer,
+        ...common,
         dramAddress:
           this.layout.maps.get(input)! +
           (rows.first * rowStep + rowOffset) * rowBytes +
           channels.first * columns * this.values.elementBytes,
         segments: rows.end - rows.first,
         dramPitch: rowStep * rowBytes,
-        stretchBytes: (channels.end - channels.first) * columns * this.values.elementBytes,
+        stretchBytes: count * columns * this.values.elementBytes,
         runBytes: columns * this.values.elementBytes,
-        bufferAddress,
         bufferSegmentPitch: this.tiled.tiling.rowPitch,
         bufferRunPitch: planePitch,
       },
@@ -165,19 +182,32 @@ export class TileEmitter {
       const source = outputAddress + (part.first - firstMap) * mapBytes;
       const runs = part.end - part.first;
       if (!part.isKept) {
+        const isPlanar = this.layout.planarMaps.has(step.output);
         transfer = emitter.store(
           {
             kind: kindCode(step.outputKind),
             buffer: outputBuffer,
-            dramAddress:
-              this.layout.maps.get(step.output)! + (rows.first * total + first + part.first) * rowBytes,
-            segments: rowCount,
-            dramPitch: total * rowBytes,
-            stretchBytes: runs * rowBytes,
-            runBytes: rowBytes,
             bufferAddress: source,
-            bufferSegmentPitch: rowBytes,
-            bufferRunPitch: mapBytes,
+            ...(isPlanar
+              ? {
+                  dramAddress: this.layout.maps.get(step.output)! + (first + part.first) * mapBytes,
+                  segments: 1,
+                  dramPitch: 0,
+                  stretchBytes: runs * mapBytes,
+                  runBytes: runs * mapBytes,
+                  bufferSegmentPitch: 0,
+                  bufferRunPitch: 0,
+                }
+              : {
+                  dramAddress:
+                    this.layout.maps.get(step.output)! + (rows.first * total + first + part.first) * rowBytes,
+                  segments: rowCount,
+                  dramPitch: total * rowBytes,
+                  stretchBytes: runs * rowBytes,
+                  runBytes: rowBytes,
+                  bufferSegmentPitch: rowBytes,
+                  bufferRunPitch: mapBytes,
+                }),
           },
           compute,
         );

@@ -7,8 +7,10 @@
  */
 import { InputError } from '../core/diagnostics.ts';
 import { alignUp, ceilDiv, greatestCommonDivisor, product } from '../core/integers.ts';
+import { beatBytes } from '../hw/buffers/beats.ts';
 import { idleLatencyNs, peakBandwidthMBps } from '../hw/dram/config.ts';
 import { fieldMaximum } from '../hw/isa/encode.ts';
+import type { BufferName } from '../hw/isa/formats.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { depthwiseLanes } from '../hw/pe-array/depthwise.ts';
 import { lineBufferBytes } from '../hw/spatial-pool/spatial-pool.ts';
@@ -416,10 +418,10 @@ function outputSlotting(
 
 /**
  * What a cycle of the DRAM weighs beside a cycle of the step. Hidden traffic costs no time but energy: at 24 bytes a cycle
- * some nanojoules, as much as several cycles of 256 elements. With 4, the shipped networks move at most 1.01 times the
- * layer-by-layer minimum, for about a thousandth of their speed.
+ * some nanojoules, as much as several cycles of 256 elements. With 8, the shipped networks move at most 1.01 times the
+ * layer-by-layer minimum, for a few thousandths of their speed.
  */
-export const trafficWeight = 4;
+export const trafficWeight = 8;
 
 /** What a tiling is thought to cost, in cycles and bytes. */
 export interface CostEstimate {
@@ -523,16 +525,25 @@ export function estimateCost(
     outputBytes * burstOverhead(machine, outputStretch);
   const dramCycles = busBytes * cyclesPerByte + transferCommands * dma.descriptorCycles;
 
+  // Between the port and a buffer bytes move in beats, cut at every run.
+  const planeBytes = step.inputShape[1] * step.inputShape[2] * values.elementBytes;
+  const rowBytes = step.inputShape[2] * values.elementBytes;
+  const isWhole = bandCount === 1 && tiling.rowPitch === rowBytes && planeBytes <= smallPlaneBytes;
+  const inputBeats = inputBytes * beatsPerByte(machine, 'feature', isWhole ? inputStretch : rowBytes);
+  const loadCycles = inputBeats + weightBytes * beatsPerByte(machine, 'weight', weightBytes);
+  const storeCycles =
+    outputBytes * beatsPerByte(machine, 'output', step.outputShape[2] * values.elementBytes);
+
   const latency = ceilDiv(idleLatencyNs(dram) * clockMHz, 1000);
   // Without a second slot a transfer waits for the compute before it and the compute for the transfer; with one,
   // only the first transfer is exposed.
   const pieceCount = bandCount * chunkCount * (tiling.inputResident ? 1 : tileCount);
   const reusesSlot = tiling.inputSlots === 1 && (tiling.inputResident ? bandCount : pieceCount) > 1;
-  const exposedInputs = inputBytes * cyclesPerByte * (reusesSlot ? 1 : 1 / pieceCount);
+  const exposedInputs = Math.max(inputBytes * cyclesPerByte, inputBeats) * (reusesSlot ? 1 : 1 / pieceCount);
   const exposedWeights =
     !tiling.weightsResident && tiling.weightSlots === 1 ? weightBytes * cyclesPerByte : 0;
   const exposedCycles = exposedInputs + exposedWeights + 2 * latency;
-  const cycles = Math.max(compute, dramCycles) + exposedCycles;
+  const cycles = Math.max(compute, dramCycles, loadCycles, storeCycles) + exposedCycles;
   return {
     objective: cycles + trafficWeight * dramCycles,
     cycles,
@@ -552,6 +563,15 @@ export function estimateCost(
 function burstOverhead({ dram, dma }: MachineConfig, bytes: number): number {
   if (dram.kind === 'ideal') return 1;
   return (bytes + dma.burstBytes - greatestCommonDivisor(bytes, dma.burstBytes)) / bytes;
+}
+
+/** Maps of at most so many bytes are thought to move as a whole wherever they do here: layout.ts decides. */
+const smallPlaneBytes = 256;
+
+/** Beats for a byte of runs of `runBytes` that begin anywhere in a buffer. */
+function beatsPerByte(machine: MachineConfig, buffer: BufferName, runBytes: number): number {
+  const beat = beatBytes(machine, buffer);
+  return (runBytes + beat - greatestCommonDivisor(runBytes, beat)) / (beat * Math.max(1, runBytes));
 }
 
 /** Cycles of one channel's strips over `rows` rows in depthwise mode. */

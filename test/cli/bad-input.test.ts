@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { condensim, edge256, edge256Text, example, scratch } from './command-line.ts';
+import { condensim, edge256, edge256Text, example, projectFile, scratch } from './command-line.ts';
 
 const output = scratch('results/out.json');
 const exampleText = readFileSync(example, 'utf8');
@@ -86,7 +86,7 @@ const cases: [what: string, argv: () => string[], line: RegExp][] = [
   ['truncated weights', () => simulate('--weights', truncatedWeights()), /shard: holds 100 bytes, .* 1728/],
   [
     'a buffer too small for any tile',
-    () => simulateMachine(machine('small.yaml', 'weight: { bytes: 40960 }', 'weight: { bytes: 1 }')),
+    () => simulateMachine(machine('small.yaml', 'weight: { bytes: 46592 }', 'weight: { bytes: 1 }')),
     /layer 'conv1' doesn't fit machine 'edge-256'.*weight/,
   ],
   [
@@ -104,6 +104,36 @@ const cases: [what: string, argv: () => string[], line: RegExp][] = [
   ['unknown command', () => ['simulat'], /unknown command 'simulat' \(Did you mean simulate\?\)/],
   ['no command', () => [], /no command, expected one/],
   ['unknown mode', () => simulate('--mode', 'fast'), /--mode.*'fast' is invalid.*full, timing/],
+  ['wrong fusion', () => simulate('--fusion', 'maybe'), /--fusion.*'maybe' is invalid.*on, off/],
+  [
+    'conventions of a network without virtual maps',
+    () => ['compare', projectFile('models/tiny-yolov2.yaml'), '--conventions'],
+    /--conventions: 0 of the networks have cross-channel pooling, expected one/,
+  ],
+  [
+    'conventions on a machine that stores virtual maps anyway',
+    () => [
+      'compare',
+      '--conventions',
+      '--mode',
+      'timing',
+      '--hw',
+      projectFile('hw-configs/edge-256-no-ccp.yaml'),
+    ],
+    /--conventions: 'condensation-net' has no virtual feature maps on machine 'edge-256-no-ccp', expected/,
+  ],
+  [
+    'conventions that need a path into the feature buffer',
+    () => [
+      'compare',
+      '--conventions',
+      '--mode',
+      'timing',
+      '--hw',
+      machine('still.yaml', 'moves: true', 'moves: false'),
+    ],
+    /machine 'edge-256' can't condense stored maps when they are read, expected dma.moves: true/,
+  ],
   ['seed that is no number', () => simulate('--seed', 'x'), /--seed.*'x' is invalid.*integer/],
   ['seed out of range', () => simulate('--seed', '4294967296'), /--seed.*is invalid.*integer/],
   ['flag without its value', () => ['simulate', '--model'], /--model <file>' argument missing/],

@@ -22,6 +22,7 @@ const LEAST = 5;
 const features = [
   'nothing on chip',
   'depthwise mode',
+  'map stored channel after channel',
   'map kept as a whole',
   'map kept in part',
   'map kept in place',
@@ -188,7 +189,11 @@ describe('accelerator = integer executor with maps on chip', () => {
   });
 });
 
-function* featuresOf({ steps, passes, commands, how }: Program): Generator<Feature> {
+function* featuresOf({ steps, passes, commands, how, layout }: Program): Generator<Feature> {
+  const { planarMaps } = layout;
+  if (steps.some(({ step }) => planarMaps.has(step.output) && layout.maps.has(step.output))) {
+    yield 'map stored channel after channel';
+  }
   if (steps.some(({ step }) => step.outputKind === 'virtualFeatureMaps')) {
     const { convention } = how;
     if (convention !== 'a' && convention !== 'b') yield 'stored maps, pooled late';

@@ -48,9 +48,10 @@ async function checked(
   { quantised, values, reference }: Prepared,
   machine: MachineConfig,
   virtualFeatureMaps: boolean,
+  fusion = false,
 ) {
   const { network, numbers } = quantised;
-  const job = { network, machine, virtualFeatureMaps, numbers };
+  const job = { network, machine, virtualFeatureMaps, fusion, numbers };
   const full = await simulate({ ...job, data: { quantised, input: values }, keep: () => true });
   expect(full.mode).toBe('full');
   expectTensors(full, full.program, reference);
@@ -95,6 +96,8 @@ describe('edge-256', () => {
     const onChip = await checked(prepared, machineOf('edge-256'), true);
     const peak = peaks[model];
     if (peak !== undefined) expect(onChip.peakFeatureMapBytes).toBe(peak.onChip);
+    const fused = await checked(prepared, machineOf('edge-256'), true, true);
+    expect(fused.commands.some(({ op }) => op === 'move')).toBe(true);
     if (!prepared.quantised.network.layers.some(({ work }) => work.stage === 'crossChannel')) return;
 
     expect(onChip.steps.some(({ step }) => step.outputKind === 'virtualFeatureMaps')).toBe(false);

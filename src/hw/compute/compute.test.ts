@@ -107,6 +107,43 @@ function run(machine: MachineConfig, program: readonly Command[]) {
   return { ...slices, cycles };
 }
 
+describe('compute unit in depthwise mode', () => {
+  const machine = machineOf(8, 2);
+  const array = { ...machine, peArray: { ...machine.peArray, depthwise: { kernel: 2 } } };
+
+  it('walks a channel in strips, a row read a cycle, and hands on a vector a row', () => {
+    // 2x2 taps, 8 values a read, 16 multipliers: 4 lanes. 7 columns are two strips of 4 + 1 reads, for each of 3 channels.
+    const depthwise = {
+      depthwise: 1,
+      groups: 3,
+      channels: 1,
+      filters: 1,
+      kernelRows: 2,
+      kernelColumns: 2,
+      rows: 5,
+      columns: 8,
+    };
+    // First read at 4, 30 of them; the last vector is through at 34, its bytes written 3 later.
+    expect(run(array, [post(), tile(4, 7, 1, 1, depthwise)])).toEqual({
+      array: [[1, 34]],
+      postProcessing: [[1, 37]],
+      cycles: { busy: 30, bank: 0, dram: 0, dependency: 1 + 3, postProcessing: 0, fill: 3 },
+    });
+  });
+
+  it('waits for the chain of the tile before', () => {
+    // The fold of one step swaps at 5; its two columns leave the chain at 7. The next command's settings at 5..6; its first
+    // read would be at 9, the chain is free by then.
+    const depthwise = { depthwise: 1, groups: 1, kernelRows: 1, kernelColumns: 1, channels: 1, filters: 1 };
+    expect(run(array, [post(), tile(1, 4, 1, 2), post(), tile(2, 4, 1, 1, depthwise)])).toMatchObject({
+      array: [
+        [1, 5],
+        [6, 11],
+      ],
+    });
+  });
+});
+
 describe('compute unit', () => {
   it('runs one fold', () => {
     // postProcess 0..1. Accepted at 1, first step at 4, five steps: swap at 9, which ends the command.

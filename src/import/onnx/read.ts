@@ -10,6 +10,7 @@ import { quote } from '../../config/source.ts';
 import { InputError } from '../../core/diagnostics.ts';
 import { product } from '../../core/integers.ts';
 import { buildGraph } from '../../graph/build.ts';
+import { checkDetector } from '../../graph/detector-head.ts';
 import type { Graph, InputPreparation, ParameterValues, Shape } from '../../graph/graph.ts';
 import { checkShape, MAXIMUM_ELEMENTS } from '../../graph/shape.ts';
 import { convolution } from '../../ops/convolution/convolution.ts';
@@ -424,17 +425,6 @@ function checkParameters({ nodes }: Conversion): void {
   }
   if (elements > MAXIMUM_ELEMENTS) {
     throw new InputError(`has ${elements} parameters, expected at most ${MAXIMUM_ELEMENTS} (2^28)`);
-  }
-}
-
-/** A head of ours that came with the file must fit the output that it decodes. */
-function checkDetector({ detector, nodes, outputs }: Graph): void {
-  if (detector === undefined) return;
-  const { anchors, classes, classScores } = detector;
-  const wanted = anchors.length * (5 + (classScores ? classes.length : 0));
-  const [channels] = nodes.find(({ name }) => name === outputs[0])!.outputShape;
-  if (channels !== wanted) {
-    throw new InputError(`metadata: the detector needs ${wanted} output channels, there are ${channels}`);
   }
 }
 

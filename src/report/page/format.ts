@@ -34,7 +34,9 @@ export function energyText(picojoules: number): readonly [figure: string, unit: 
 /** A figure as a table shows it: integers with their digits in groups, others with enough digits. */
 export function figure(value: number): string {
   if (Number.isInteger(value)) return value < 0 ? `-${grouped(-value)}` : grouped(value);
-  return Math.abs(value) >= 1 ? value.toFixed(3) : value.toPrecision(4);
+  if (Math.abs(value) < 1) return value.toPrecision(4);
+  const text = decimal(Math.abs(value), 3).replace(/\.?0+$/, '');
+  return value < 0 ? `-${text}` : text;
 }
 
 /** Ticks at round values, at most `most` of them, from 0 or `from` to `to`. */
