@@ -21,6 +21,10 @@ const benches: Record<
       'What the mapping search reaches on edge-256: utilisation, traffic, conventions, beside the targets',
     load: () => import('./mapping.ts'),
   },
+  report: {
+    summary: 'The page of a run of 16 M cycles, CPU seconds',
+    load: () => import('./report.ts'),
+  },
   dram: {
     summary: 'Requests per CPU second through the memory controller, and through condensim dram',
     load: () => import('./dram.ts'),

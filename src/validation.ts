@@ -26,7 +26,7 @@ import { cosine, decibelsForJson, maxAbsError, sqnrDb } from './quant/metrics.ts
 import type { QuantisedNetwork } from './quant/quantised.ts';
 import { integerMap } from './quant/values.ts';
 import { reportSchemaVersion } from './report/run-report.ts';
-import type { ValidationReport } from './report/validation-table.ts';
+import { histogramBins, type ValidationReport } from './report/validation-table.ts';
 import { closedFormTraffic } from './schedule/closed-form.ts';
 
 export interface ValidationInput {
@@ -118,6 +118,7 @@ function realTensors(
 /** The worst distance of each layer from the float reference. */
 class Distances {
   private readonly worst: { sqnrDb: number; ownSqnrDb: number; maxAbsError: number; cosine: number }[];
+  private readonly histograms: number[][];
 
   constructor(private readonly quantised: QuantisedNetwork) {
     this.worst = quantised.layers.map(() => ({
@@ -126,6 +127,7 @@ class Distances {
       maxAbsError: 0,
       cosine: 1,
     }));
+    this.histograms = quantised.layers.map(() => new Array<number>(histogramBins).fill(0));
   }
 
   add(real: ReadonlyMap<string, Float32Array>, integers: ReadonlyMap<string, IntegerValues>): void {
@@ -146,19 +148,34 @@ class Distances {
       worst.sqnrDb = Math.min(worst.sqnrDb, sqnrDb(reference, values));
       worst.maxAbsError = Math.max(worst.maxAbsError, maxAbsError(reference, values));
       worst.cosine = Math.min(worst.cosine, cosine(reference, values));
+      addErrors(this.histograms[index]!, reference, values, output.scale);
     });
   }
 
   report(): ValidationReport['layers'] {
-    return this.quantised.layers.map(({ layer }, index) => {
+    const { layers, tensors } = this.quantised;
+    return layers.map(({ layer }, index) => {
       const worst = this.worst[index]!;
       return {
         name: layer.name,
         ...worst,
         sqnrDb: decibelsForJson(worst.sqnrDb) as Decibels,
         ownSqnrDb: decibelsForJson(worst.ownSqnrDb) as Decibels,
+        errorHistogram: {
+          stepSize: tensors.get(layer.output)!.scale,
+          counts: [...this.histograms[index]!],
+        },
       };
     });
+  }
+}
+
+/** Counts errors in steps of the quantised tensor; the outer bins take what lies beyond. */
+function addErrors(counts: number[], reference: Float32Array, values: Float32Array, step: number): void {
+  const outer = (counts.length - 1) / 2;
+  for (let i = 0; i < values.length; i++) {
+    const steps = Math.round((values[i]! - reference[i]!) / step);
+    counts[outer + Math.max(-outer, Math.min(outer, steps))]!++;
   }
 }
 

@@ -18,10 +18,12 @@ import {
 import { compareRuns } from '../report/comparison.ts';
 import { comparisonTable } from '../report/comparison-table.ts';
 import { conventionTable } from '../report/convention-table.ts';
+import { DetailRecorder } from '../report/run-details.ts';
 import { type RunReport, runReport } from '../report/run-report.ts';
 import { knownCcpGates } from './area.ts';
 import {
   addCommand,
+  detailsOption,
   dimOption,
   formatOption,
   fusionOption,
@@ -31,14 +33,18 @@ import {
   jsonOption,
   type Mode,
   modeOption,
+  type PageOptions,
   packageFile,
+  reportOption,
   seedOption,
+  wantsDetails,
 } from './options.ts';
 import type { Output } from './output.ts';
+import { knownAreas, writePage } from './report.ts';
 
 const defaultModels = ['models/tiny-yolov2.yaml', 'models/condensation-net.yaml'];
 
-interface CompareOptions {
+interface CompareOptions extends PageOptions {
   readonly hw: string;
   readonly mode: Mode;
   readonly fusion: 'on' | 'off';
@@ -67,6 +73,8 @@ export function addCompare(program: Command, output: Output): void {
     .addOption(inputOption())
     .option('--conventions', 'what virtual maps save under every convention of storing them, each simulated')
     .addOption(formatOption())
+    .addOption(reportOption())
+    .addOption(detailsOption())
     .addOption(jsonOption())
     .action(async (models: string[], options: CompareOptions) => {
       const machine = readMachineFile(options.hw);
@@ -82,9 +90,19 @@ export function addCompare(program: Command, output: Output): void {
       const runs: RunReport[] = [];
       for (const loaded of networks) runs.push(...(await runBothWays(loaded, machine, options, output)));
       const comparison = compareRuns(runs, machine, await knownCcpGates(machine));
-      output.report(comparison, options.json, (style) => comparisonTable(comparison, style));
+      if (options.report !== undefined) {
+        const areas = await knownAreas(machine);
+        writePage(options.report, { runs, comparison, areas, validations: [] }, output);
+      }
+      const printed =
+        options.details === true ? comparison : { ...comparison, runs: runs.map(withoutDetails) };
+      output.report(printed, options.json, (style) => comparisonTable(comparison, style));
       if (comparison.virtualFeatureMaps.outputsEqual === false) output.exitCode = 1;
     });
+}
+
+function withoutDetails({ details: _, ...run }: RunReport): RunReport {
+  return run;
 }
 
 /** One run, and a second one with virtual maps stored where the first kept any on chip. */
@@ -100,6 +118,7 @@ async function runBothWays(
   const run = async (virtualFeatureMaps: boolean): Promise<RunReport> => {
     output.note(`${graph.name}: running, virtual feature maps ${virtualFeatureMaps ? 'on chip' : 'stored'}`);
     const fusion = options.fusion === 'on';
+    const recorder = wantsDetails(options) ? new DetailRecorder(machine) : undefined;
     const simulation = await simulate({
       network,
       machine,
@@ -107,9 +126,11 @@ async function runBothWays(
       fusion,
       numbers,
       data,
+      observer: recorder?.observe,
       onProgress: output.runProgress,
     });
-    return runReport(simulation, loaded.weightSource, await studyMemory(simulation));
+    const report = await runReport(simulation, loaded.weightSource, await studyMemory(simulation));
+    return recorder ? { ...report, details: recorder.details(network, report.totals.cycles) } : report;
   };
   const onChip = await run(true);
   return onChip.virtualFeatureMaps === 'on chip' ? [onChip, await run(false)] : [onChip];

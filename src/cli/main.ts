@@ -15,6 +15,7 @@ import { addImport } from './import.ts';
 import { addInspect } from './inspect.ts';
 import { type Json, packageFile } from './options.ts';
 import { Output, type Streams } from './output.ts';
+import { addReport } from './report.ts';
 import { addRtl } from './rtl.ts';
 import { addSimulate } from './simulate.ts';
 import { addValidate } from './validate.ts';
@@ -31,6 +32,7 @@ const commands = [
   addRtl,
   addCosim,
   addExport,
+  addReport,
 ];
 
 /** Exit codes; 1, a failed check, is set by the commands that check. */

@@ -179,6 +179,22 @@ export const formatOption = () =>
     'what to print: aligned tables, Markdown, CSV (the tables alone) or JSON',
   ).choices([...reportFormats]);
 
+/** Of every command whose result can be looked at as a page. */
+export const reportOption = () =>
+  new Option('--report <file>', 'write a page with pictures of the result, one HTML file');
+
+export const detailsOption = () =>
+  new Option('--details', 'put into the JSON what pictures need: time lines and the network');
+
+export interface PageOptions {
+  readonly report?: string;
+  readonly details?: true;
+}
+
+/** Whether a run has to be watched for pictures. */
+export const wantsDetails = ({ report, details }: PageOptions): boolean =>
+  report !== undefined || details === true;
+
 /** Starts a command; every one has `--verbose` and `--quiet`. */
 export function addCommand(program: Command, name: string, summary: string): Command {
   return program

@@ -7,6 +7,7 @@ import { listPictures } from '../import/picture.ts';
 import { writeFileAtomically } from '../import/write-file.ts';
 import { studyMemory } from '../memory-study.ts';
 import { loadInput, numbersOf, type Simulation, type SimulationJob, simulate } from '../pipeline.ts';
+import { DetailRecorder } from '../report/run-details.ts';
 import { runReport } from '../report/run-report.ts';
 import { runTable } from '../report/run-table.ts';
 import type { Program } from '../schedule/program.ts';
@@ -15,6 +16,7 @@ import { allObservers } from './observers.ts';
 import {
   addCommand,
   addQuantisationOptions,
+  detailsOption,
   dimOption,
   formatOption,
   fusionOption,
@@ -27,18 +29,22 @@ import {
   modelOption,
   modeOption,
   type NetworkOptions,
+  type PageOptions,
   type QuantisationOptions,
   quantisationSettings,
   quantiseOption,
+  reportOption,
   seedOption,
   virtualFeatureMapsOption,
+  wantsDetails,
   weightsOption,
 } from './options.ts';
 import type { Output } from './output.ts';
+import { knownAreas, writePage } from './report.ts';
 import { Timeline } from './timeline.ts';
 import { parseWindow, Waveform, type Window } from './waveform.ts';
 
-interface SimulateOptions extends NetworkOptions, QuantisationOptions {
+interface SimulateOptions extends NetworkOptions, QuantisationOptions, PageOptions {
   readonly hw: string;
   readonly input?: string;
   readonly mode: Mode;
@@ -72,6 +78,8 @@ export function addSimulate(program: Command, output: Output): void {
       )
       .option('--memory-study', 'run again with an ideal memory and other layouts, and compare')
       .addOption(formatOption())
+      .addOption(reportOption())
+      .addOption(detailsOption())
       .addOption(jsonOption()),
   ).action(async (options: SimulateOptions) => {
     if ((options.vcd === undefined) !== (options.vcdWindow === undefined)) {
@@ -85,7 +93,7 @@ export function addSimulate(program: Command, output: Output): void {
     const loaded = loadNetworkOption(options, output);
     const { network } = loaded;
     const data = await prepareData(options, loaded, machine, output);
-    const { simulation, trace } = await watchedRun(options, machine, output, (observer) => ({
+    const { simulation, trace, recorder } = await watchedRun(options, machine, output, (observer) => ({
       network,
       machine,
       virtualFeatureMaps: options.virtualFeatureMaps === 'on',
@@ -96,7 +104,16 @@ export function addSimulate(program: Command, output: Output): void {
     }));
     if (options.memoryStudy === true) output.note(`${network.graph.name}: studying the memory`);
     const study = options.memoryStudy === true ? await studyMemory(simulation) : null;
-    const report = await runReport(simulation, loaded.weightSource, study);
+    const run = await runReport(simulation, loaded.weightSource, study);
+    const details = recorder?.details(network, run.totals.cycles);
+    const report = options.details === true ? { ...run, details } : run;
+    if (options.report !== undefined) {
+      writePage(
+        options.report,
+        { runs: [{ ...run, details }], comparison: null, areas: await knownAreas(machine), validations: [] },
+        output,
+      );
+    }
     if (trace !== undefined) writeFileAtomically(options.dramTrace!, trace.bytes());
     output.report(report, options.json, (style) => runTable(report, style));
   });
@@ -108,18 +125,24 @@ async function watchedRun(
   machine: MachineConfig,
   output: Output,
   job: (observer: SimulationJob['observer']) => SimulationJob,
-): Promise<{ simulation: Simulation; trace: DramTrace | undefined }> {
+): Promise<{
+  simulation: Simulation;
+  trace: DramTrace | undefined;
+  recorder: DetailRecorder | undefined;
+}> {
   const { vcd, vcdWindow } = options;
   const timeline = options.timeline === undefined ? undefined : new Timeline(options.timeline, machine);
   let waveform: Waveform | undefined;
   try {
     waveform = vcd === undefined ? undefined : new Waveform(vcd, machine, vcdWindow!);
     const trace = options.dramTrace === undefined ? undefined : new DramTrace(machine.dram);
+    const recorder = wantsDetails(options) ? new DetailRecorder(machine) : undefined;
     const observer = (program: Program) =>
       allObservers([
         ...(trace ? [trace] : []),
         ...(timeline ? [timeline.observe(program)] : []),
         ...(waveform ? [waveform.observe(program)] : []),
+        ...(recorder ? [recorder.observe(program)] : []),
       ]);
     const started = job(observer);
     output.note(`${started.network.graph.name}: running`);
@@ -129,7 +152,7 @@ async function watchedRun(
     });
     waveform?.commit(simulation.result.cycles);
     timeline?.commit();
-    return { simulation, trace };
+    return { simulation, trace, recorder };
   } finally {
     timeline?.discard();
     waveform?.discard();

@@ -21,10 +21,16 @@ const WORD = /true|false|null/y;
  */
 export function parseJson<S extends z.ZodType>(text: string, file: string, schema: S): Located<z.output<S>> {
   const source = { file, text };
-  if (text.length > MAXIMUM_CHARACTERS) {
-    throw new InputError(`has ${text.length} characters, expected at most ${MAXIMUM_CHARACTERS}`, { file });
+  return validate(source, jsonTree(source), schema);
+}
+
+/** The values of a JSON text with their places, unchecked; for documents that say themselves what they are. */
+export function jsonTree(source: SourceText, maximumCharacters = MAXIMUM_CHARACTERS): SourceNode {
+  const { file, text } = source;
+  if (text.length > maximumCharacters) {
+    throw new InputError(`has ${text.length} characters, expected at most ${maximumCharacters}`, { file });
   }
-  return validate(source, new JsonReader(source).document(), schema);
+  return new JsonReader(source).document();
 }
 
 class JsonReader {

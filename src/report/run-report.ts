@@ -20,6 +20,7 @@ import { passName, ratioOf, type Step, type StoredConvention } from '../schedule
 import { addEnergies, energySchema, passEnergy } from './energy-report.ts';
 import { memoryReport, memoryReportSchema, rowCounters } from './memory-report.ts';
 import { type MemoryStudy, memoryStudySchema } from './memory-study-report.ts';
+import { runDetailsSchema } from './run-details.ts';
 
 export const reportSchemaVersion = 1;
 
@@ -147,6 +148,7 @@ export const runReportSchema = z.strictObject({
       sha256: z.string().describe("Of the integer tensor's bytes, C-order, little endian; full mode only"),
     }),
   ),
+  details: runDetailsSchema.optional(),
 });
 
 export type RunReport = z.output<typeof runReportSchema>;

@@ -3,6 +3,9 @@ import { z } from 'zod';
 import { reportSchemaVersion } from './run-report.ts';
 import { decimal, formatTable, grouped, type Style, wrapText } from './tables.ts';
 
+/** Bins of an error histogram: a step of the quantised tensor each, the outer ones open. */
+export const histogramBins = 33;
+
 const decibels = z.union([z.number(), z.enum(['Infinity', '-Infinity'])]);
 
 export const validationReportSchema = z.strictObject({
@@ -22,6 +25,20 @@ export const validationReportSchema = z.strictObject({
         ),
         maxAbsError: z.number().min(0).describe('Largest difference, in the units of the float tensor'),
         cosine: z.number(),
+        errorHistogram: z
+          .strictObject({
+            stepSize: z
+              .number()
+              .positive()
+              .describe("The output's quantisation step, in units of the float tensor"),
+            counts: z
+              .array(z.int().min(0))
+              .length(histogramBins)
+              .describe(
+                'Values by error in steps, integer executor less float, rounded: from -16 or less to 16 or more; all inputs',
+              ),
+          })
+          .optional(),
       }),
     )
     .describe('Integer executor against float reference; of several inputs the worst figure of each layer'),
