@@ -124,9 +124,10 @@ export function randomLayerCase(machine: MachineConfig, seed: number, number: nu
     const memory = dice.chance(0.2)
       ? ('own' as const)
       : { seed: dice.between(0, 2 ** 31), longest: dice.pick([2, 8, 40, 200]) };
+    const staysOnChip = machine.dma.moves && dice.chance(0.5);
     try {
       const name = `seed ${seed} layer ${number} (${layers.map(({ op }) => op.name).join(', ')})`;
-      return layerCase(machine, layerGraph(name, shape, layers), layerSeed, memory);
+      return layerCase(machine, layerGraph(name, shape, layers), layerSeed, memory, staysOnChip);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       reason = error.message;

@@ -235,7 +235,7 @@ describe('validate', () => {
 describe('inspect', () => {
   it('shows the graph, its totals after folding, and its schedule on a machine', async () => {
     const table = await succeed('inspect', example);
-    expect(table).toMatch(/^conv1 +convolution +16 x 16 x 16 +110,592 +432$/m);
+    expect(table).toMatch(/^conv1 +convolution +16 x 16 x 16 +110,592 +432 +4,096$/m);
     expect(table).toMatch(/^after folding +115,712 +538$/m);
     const report = graphReportSchema.parse(
       JSON.parse(await succeed('inspect', example, '--hw', edge256, '--json')),

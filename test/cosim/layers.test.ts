@@ -6,9 +6,11 @@ import { acceleratorModule, acceleratorModules } from '../../src/hw/machine/veri
 import type { VerilogModule } from '../../src/hw/verilog.ts';
 import { readNetworkFile } from '../../src/import/formats.ts';
 import { readMachineFile } from '../../src/import/machine-yaml.ts';
-import { coSimulateLayers } from '../../src/layer-cosim.ts';
+import { coSimulateLayers, layerCase, layerGraph } from '../../src/layer-cosim.ts';
+import { convolution } from '../../src/ops/convolution/convolution.ts';
 import { Dice } from '../../src/rtl/cosim/dice.ts';
 import { icarus, isInstalled, verilator } from '../../src/rtl/cosim/native-engine.ts';
+import { compareProgram } from '../../src/rtl/cosim/program-compare.ts';
 import { programEngines } from '../../src/rtl/cosim/program-engine.ts';
 import { randomMachine } from '../../src/rtl/cosim/random-machine.ts';
 import { smallMachine } from './machine.test-helper.ts';
@@ -32,7 +34,7 @@ function machineNumber(number: number): MachineConfig {
       outstandingReads: dice.between(1, 12),
       outstandingWrites: dice.between(1, 12),
       descriptorCycles: dice.between(2, 7),
-      moves: false,
+      moves: dice.chance(0.5),
     },
     sequencer: { ...sequencer, queueDepth: dice.between(4, 12) },
   };
@@ -67,6 +69,29 @@ describe('layers', () => {
     expect([found.cycleMismatches, found.byteMismatches, found.firstMismatch]).toEqual([0, 0, undefined]);
     expect(found.programs).toBe(1);
     expect(found.events).toBeGreaterThan(50);
+  });
+
+  it('agree where maps stay on chip', async () => {
+    const { dma } = smallMachine;
+    const machine: MachineConfig = { ...smallMachine, dma: { ...dma, moves: true } };
+    const graph = layerGraph(
+      'on chip',
+      [6, 9, 11],
+      [
+        { op: convolution, attributes: { filters: 8, kernel: 3, padding: 'same' } },
+        { op: convolution, attributes: { filters: 5, kernel: 1 } },
+      ],
+    );
+    const engine = await programEngines.javascript(machine);
+    let moves = 0;
+    for (let number = 0; number < 12; number++) {
+      const memory = { seed: number, longest: 1 + 7 * number };
+      const programCase = layerCase(machine, graph, number, memory, true);
+      moves += programCase.commands.filter(({ op }) => op === 'move').length;
+      const found = await compareProgram(engine, programCase);
+      expect([found.cycleMismatches, found.byteMismatches, found.firstMismatch]).toEqual([0, 0, undefined]);
+    }
+    expect(moves).toBeGreaterThan(0);
   });
 
   for (const [tool, build] of [
