@@ -12,6 +12,7 @@ import { loadNetwork, numbersOn, simulate } from '../src/pipeline.ts';
 import { conventionTable } from '../src/report/convention-table.ts';
 import { type RunReport, runReport } from '../src/report/run-report.ts';
 import { formatTable, grouped, percent, plainStyle } from '../src/report/tables.ts';
+import { passBounds } from '../src/schedule/minima.ts';
 import { compileProgram } from '../src/schedule/program.ts';
 
 const models = ['tiny-yolov2', 'condensation-net', 'separable-tiny-yolov2-face'];
@@ -22,7 +23,10 @@ interface Figure {
   readonly cycles: number;
   readonly macUtilization: number;
   readonly framesPerSecond: number;
+  /** Of the passes' bounds, in which a layer's post-processing may hide behind another's arithmetic. */
   readonly ofBound: number;
+  /** Of the layers' bounds, one after the other: array or post-processing, whichever takes longer. */
+  readonly ofLayerBounds: number;
   readonly dramBytes: number;
   readonly ofLayerByLayerMinimum: number;
   readonly ofNetworkMinimum: number;
@@ -48,7 +52,20 @@ const targets: readonly Target[] = [
   { what: 'frames/s', model: 'tiny-yolov2', fusion: 'on', part: 'framesPerSecond', least: 27 },
   { what: 'frames/s', model: 'condensation-net', fusion: 'off', part: 'framesPerSecond', least: 21 },
   { what: 'frames/s', model: 'condensation-net', fusion: 'on', part: 'framesPerSecond', least: 21 },
-  { what: 'of its bound', model: 'separable-tiny-yolov2-face', fusion: 'on', part: 'ofBound', least: 0.85 },
+  {
+    what: "of layers' bounds",
+    model: 'separable-tiny-yolov2-face',
+    fusion: 'on',
+    part: 'ofLayerBounds',
+    least: 0.85,
+  },
+  {
+    what: "of passes' bounds",
+    model: 'separable-tiny-yolov2-face',
+    fusion: 'on',
+    part: 'ofBound',
+    least: 0.85,
+  },
   ...models.flatMap((model): Target[] => [
     { what: 'DRAM / layer by layer', model, fusion: 'off', part: 'ofLayerByLayerMinimum', most: 1.01 },
     { what: 'DRAM / network', model, fusion: 'on', part: 'ofNetworkMinimum', most: 1.05 },
@@ -94,6 +111,10 @@ async function measure(
     return { estimated: program.steps[first]!.estimate!.cycles, measured: endCycle - startCycle };
   });
   const errors = estimates.map(({ estimated, measured }) => Math.abs(estimated / measured - 1));
+  const layerBounds = program.steps.map(({ step }) => {
+    const { computeCycles, postProcessingCycles } = passBounds([step], 0, machine);
+    return Math.max(computeCycles, postProcessingCycles);
+  });
   const { totalBytes, minima } = totals.dram;
   return {
     model,
@@ -102,6 +123,7 @@ async function measure(
     macUtilization: totals.macUtilization,
     framesPerSecond: totals.framesPerSecond,
     ofBound: totals.bounds.fraction,
+    ofLayerBounds: sum(layerBounds) / totals.cycles,
     dramBytes: totalBytes,
     ofLayerByLayerMinimum: totalBytes / minima.layerByLayerBytes,
     ofNetworkMinimum: totalBytes / minima.networkBytes,
@@ -123,7 +145,8 @@ function figureTable(figures: readonly Figure[]): string {
       row('cycles (1,000)', ({ cycles }) => grouped(Math.round(cycles / 1000))),
       row('PE utilisation (%)', (figure) => percent(figure.macUtilization)),
       row('frames/s', ({ framesPerSecond }) => framesPerSecond.toFixed(2)),
-      row('of its bound (%)', ({ ofBound }) => percent(ofBound)),
+      row("of layers' bounds (%)", ({ ofLayerBounds }) => percent(ofLayerBounds)),
+      row("of passes' bounds (%)", ({ ofBound }) => percent(ofBound)),
       row('DRAM (1,000 B)', ({ dramBytes }) => grouped(Math.round(dramBytes / 1000))),
       row('  / layers', (figure) => figure.ofLayerByLayerMinimum.toFixed(3)),
       row('  / network', (figure) => figure.ofNetworkMinimum.toFixed(3)),
