@@ -1,6 +1,7 @@
 /** What a co-simulation is worth: deliberate mistakes in the emitted Verilog, every one of which it must find. */
 import { describe, expect, it } from 'vitest';
 import { computeModules } from '../../src/hw/compute/core-verilog.ts';
+import type { MachineConfig } from '../../src/hw/machine/config.ts';
 import type { VerilogModule } from '../../src/hw/verilog.ts';
 import { coSimulate } from '../../src/rtl/cosim/co-simulate.ts';
 import { buildCompiled } from '../../src/rtl/cosim/compiled-run.ts';
@@ -11,6 +12,8 @@ interface Mutation {
   readonly module: string;
   readonly from: RegExp;
   readonly to: string;
+  /** Instead of the small one. */
+  readonly machine?: MachineConfig;
 }
 
 const mutations: readonly Mutation[] = [
@@ -25,6 +28,10 @@ const mutations: readonly Mutation[] = [
     module: 'pe',
     from: /wire above = [^;]*;/,
     to: "wire above = 1'b0;",
+    machine: {
+      ...smallMachine,
+      peArray: { ...smallMachine.peArray, weightBits: 8, depthwise: null },
+    },
   },
   {
     mistake: 'a fold drains one column too few',
@@ -127,24 +134,23 @@ const mutations: readonly Mutation[] = [
 /** Enough for every unit to be met in every way. */
 const tiles = 100;
 
-async function mismatches(modules: readonly VerilogModule[]): Promise<number> {
-  const totals = await coSimulate(smallMachine, { seed: 7, tiles, build: buildCompiled, modules });
+async function mismatches(machine: MachineConfig, modules: readonly VerilogModule[]): Promise<number> {
+  const totals = await coSimulate(machine, { seed: 7, tiles, build: buildCompiled, modules });
   return totals.cycleMismatches + totals.byteMismatches;
 }
 
 describe('co-simulation', () => {
-  const modules = computeModules(smallMachine);
-
   it('finds nothing in the Verilog as it is', async () => {
-    expect(await mismatches(modules)).toBe(0);
+    expect(await mismatches(smallMachine, computeModules(smallMachine))).toBe(0);
   });
 
-  it.each(mutations)('finds it when $mistake', async ({ module, from, to }) => {
+  it.each(mutations)('finds it when $mistake', async ({ module, from, to, machine = smallMachine }) => {
+    const modules = computeModules(machine);
     const mutated = modules.map((original) =>
       original.name === module ? { ...original, text: original.text.replace(from, to) } : original,
     );
     const changed = mutated.filter(({ text }, index) => text !== modules[index]!.text);
     expect(changed.map(({ name }) => name)).toEqual([module]);
-    expect(await mismatches(mutated)).toBeGreaterThan(0);
+    expect(await mismatches(machine, mutated)).toBeGreaterThan(0);
   });
 });

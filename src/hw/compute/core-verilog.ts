@@ -420,7 +420,6 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       .swap(swap_1),
       .shift(shift),
       ${hasStrips ? '.depthwise(depthwise_read_1),' : ''}
-      ${hasStrips ? '.complete(offer_1),' : ''}
       ${hasStrips ? '.stride_two(stride_two),' : ''}
       ${hasStrips ? '.strip_sums(strip_sums),' : ''}
       .features(features),

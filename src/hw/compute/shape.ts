@@ -87,6 +87,12 @@ export function computeShape(machine: MachineConfig): ComputeShape {
   }
   if (peArray.depthwise !== null) {
     least('buffers.feature.banks', buffers.feature.banks, rows, 'a row of a strip is read in one cycle');
+    least(
+      'peArray.accumulatorBits',
+      peArray.accumulatorBits,
+      peArray.activationBits + 1 + Math.max(2, peArray.weightBits),
+      'in depthwise mode an accumulator holds a product',
+    );
   }
   const feature = featureShape(machine);
   const stored = 8 * containerBytes(peArray.activationBits);

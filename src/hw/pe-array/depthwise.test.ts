@@ -11,7 +11,6 @@ const geometry: fc.Arbitrary<TapGeometry> = fc
     rows: between(1, 12),
     columns: between(1, 40),
     kernelRows: between(1, 5),
-    kernelColumns: between(1, 5),
     strideRows: between(1, 3),
     strideColumns: between(1, 3),
     padTop: between(-2, 3),
@@ -21,6 +20,7 @@ const geometry: fc.Arbitrary<TapGeometry> = fc
   })
   .map((fields) => ({
     ...fields,
+    kernelColumns: fields.kernelRows,
     dilationRows: 1,
     dilationColumns: 1,
     repeatRows: 1,
@@ -32,13 +32,15 @@ const geometry: fc.Arbitrary<TapGeometry> = fc
   }));
 
 describe('depthwise mode', () => {
-  it('has as many lanes as fit the row that is read and the multipliers', () => {
+  it('has as many lanes as fit the row that is read, for kernels of its own size', () => {
     const array = { rows: 16, columns: 16, depthwise: { kernel: 3 } };
     expect(depthwiseLanes(array, 3, 3, 1)).toBe(14);
     expect(depthwiseLanes(array, 3, 3, 2)).toBe(7);
-    expect(depthwiseLanes(array, 2, 2, 1)).toBe(15);
-    // 8 x 2 multipliers hold one window of 9.
-    expect(depthwiseLanes({ ...array, rows: 8, columns: 2 }, 3, 3, 1)).toBe(1);
+    expect(depthwiseLanes(array, 3, 3, 3)).toBe(0);
+    expect(depthwiseLanes(array, 2, 2, 1)).toBe(0);
+    // Nine taps need nine columns.
+    expect(depthwiseLanes({ ...array, columns: 9 }, 3, 3, 1)).toBe(14);
+    expect(depthwiseLanes({ ...array, columns: 8 }, 3, 3, 1)).toBe(0);
     expect(depthwiseLanes(array, 5, 5, 1)).toBe(0);
     expect(depthwiseLanes({ ...array, rows: 2 }, 3, 3, 1)).toBe(0);
     expect(depthwiseLanes({ ...array, depthwise: null }, 3, 3, 1)).toBe(0);
@@ -47,7 +49,7 @@ describe('depthwise mode', () => {
   it('covers every output column once, and reads no more values than a row of lanes', () => {
     fc.assert(
       fc.property(geometry, between(4, 16), between(1, 20), (tile, rows, banks) => {
-        const array = { rows, columns: 25, depthwise: { kernel: 5 } };
+        const array = { rows, columns: 25, depthwise: { kernel: tile.kernelRows } };
         const lanes = depthwiseLanes(array, tile.kernelRows, tile.kernelColumns, tile.strideColumns);
         fc.pre(lanes > 0);
         const covered: number[] = [];

@@ -107,7 +107,7 @@ export function peVerilog({ peArray }: MachineConfig, parts: PeParts = allParts)
               direction: 'output' as const,
               name: 'multiple',
               width: product,
-              meaning: 'for the tree of adders',
+              meaning: 'for the tree of adders, where acc holds a product',
             },
           ]),
     ],
@@ -124,7 +124,12 @@ export function peVerilog({ peArray }: MachineConfig, parts: PeParts = allParts)
             'wire unused = weight[0];',
           ]
         : [`wire signed ${range(product)} product = feature * weight;`]),
-      ...(peArray.depthwise === null ? [] : ['assign multiple = product;']),
+      ...(peArray.depthwise === null
+        ? []
+        : [
+            '// In depthwise mode every step begins anew: the accumulator then holds one product.',
+            `assign multiple = acc${range(product)};`,
+          ]),
       ...(peArray.accumulatorOverflow === 'wrap' && product > accumulator
         ? [`wire unused_high = |product[${product - 1}:${accumulator}];`]
         : []),
@@ -219,7 +224,7 @@ export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
             '',
             'Depthwise mode: `features` are neighbours of one input row. With the rows before them, which pass',
             `shift registers, element (l, t) multiplies tap t of the ${depthwise.kernel} x ${depthwise.kernel} window of output column l, and a tree`,
-            'adds the taps. What the accumulators then hold is not looked at.',
+            'adds the products, which the accumulators hold for a step.',
           ]),
     ],
     ports: [
@@ -234,7 +239,6 @@ export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
         ? []
         : ([
             { direction: 'input', name: 'depthwise', meaning: 'features are a row of a strip' },
-            { direction: 'input', name: 'complete', meaning: 'with it its windows are complete' },
             { direction: 'input', name: 'stride_two', meaning: 'output columns are two input columns apart' },
           ] as const)),
       {
@@ -268,7 +272,7 @@ export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
               direction: 'output',
               name: 'strip_sums',
               width: rows * accumulator,
-              meaning: 'two cycles behind `complete`; then held',
+              meaning: 'of the windows that the row completes; two cycles behind it, until the next row',
             },
           ] as const)),
     ],
@@ -280,7 +284,7 @@ export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
       '// Only what makes the elements act needs a reset; data is not looked at without it. Without a',
       '// step the features are zero, and no fold begins: the accumulators then stay as they are.',
       'always @(posedge clk) begin',
-      '  first_q <= first & ~rst;',
+      `  first_q <= ${depthwise === null ? 'first' : '(first | depthwise)'} & ~rst;`,
       '  swap_q <= swap & ~rst;',
       '  shift_q <= shift & ~rst;',
       '  preload_q <= preload;',
@@ -355,10 +359,9 @@ function windowLines(peArray: PeArrayConfig, kernel: number): string[] {
     }
   }
   return [
-    'reg depthwise_q, complete_q, stride_two_q;',
+    'reg depthwise_q, stride_two_q;',
     'always @(posedge clk) begin',
     '  depthwise_q <= depthwise & ~rst;',
-    '  complete_q <= complete;',
     '  stride_two_q <= stride_two;',
     'end',
     '// Rows of the strip before this one.',
@@ -383,11 +386,11 @@ function treeLines(peArray: PeArrayConfig, kernel: number): string[] {
   const taps = kernel * kernel;
   const total = product + bitsFor(taps - 1) + 1;
   const lanes = depthwiseLanes(peArray, kernel, kernel, 1);
-  const lines: string[] = [`reg ${range(rows * accumulator)} sums_q;`, 'assign strip_sums = sums_q;'];
+  const lines: string[] = [];
   for (let row = 0; row < rows; row++) {
     const slice = `[${(row + 1) * accumulator - 1}:${row * accumulator}]`;
     if (row >= lanes) {
-      lines.push(`always @(posedge clk) sums_q${slice} <= ${literal(accumulator, 0)};`);
+      lines.push(`assign strip_sums${slice} = ${literal(accumulator, 0)};`);
       continue;
     }
     const terms: string[] = [];
@@ -400,7 +403,7 @@ function treeLines(peArray: PeArrayConfig, kernel: number): string[] {
     }
     lines.push(
       `wire ${range(total)} tree_${row} = ${balanced(terms)};`,
-      `always @(posedge clk) if (depthwise_q & complete_q) sums_q${slice} <= ${total >= accumulator ? `tree_${row}${range(accumulator)}` : signExtend(`tree_${row}`, total, accumulator)};`,
+      `assign strip_sums${slice} = ${total >= accumulator ? `tree_${row}${range(accumulator)}` : signExtend(`tree_${row}`, total, accumulator)};`,
     );
     if (total > accumulator) lines.push(`wire unused_${row} = &tree_${row};`);
   }

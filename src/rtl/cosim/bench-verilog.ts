@@ -7,6 +7,7 @@ import { wideShape } from '../../hw/buffers/wide-verilog.ts';
 import { computeShape } from '../../hw/compute/shape.ts';
 import { commandBits } from '../../hw/isa/verilog.ts';
 import type { MachineConfig } from '../../hw/machine/config.ts';
+import { tableWordAddressBits } from '../../hw/requantise/table-verilog.ts';
 import { range, verilogLines } from '../../hw/verilog.ts';
 import { topModule } from './compiled-run.ts';
 import { bankings } from './images.ts';
@@ -91,7 +92,7 @@ export function benchVerilog(machine: MachineConfig): string {
         ${
           hasTable
             ? `.table_write(${shape.stored / 8}'d0),
-        .table_write_word('d0),
+        .table_write_word(${tableWordAddressBits(machine)}'d0),
         .table_write_data(${shape.stored}'d0),
         `
             : ''

@@ -20,7 +20,10 @@ export function randomMachine(seed: number, number: number): MachineConfig {
   const value = containerBytes(activationBits);
   const hasTable = dice.chance(0.5);
   const banks = dice.pick([1, 2, 4, 8, 16]);
-  const kernels = [1, 2, 3].filter((side) => side <= rows && side ** 2 <= columns && banks >= rows);
+  const products = activationBits + 1 + Math.max(2, weightBits);
+  const kernels = [1, 2, 3].filter(
+    (side) => side <= rows && side ** 2 <= columns && banks >= rows && products <= accumulatorBits,
+  );
   const machine = machineSchema.parse({
     name: `random-${seed}-${number}`,
     description: 'Drawn at random for co-simulation',
