@@ -7,9 +7,9 @@ import { clockPeriod, geometryOf } from '../hw/dram/config.ts';
 import { RD, RDA, WR, WRA } from '../hw/dram/constraints.ts';
 import { bufferNames, type Command, type CommandOf, trafficKinds } from '../hw/isa/formats.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
+import { BufferBlocks } from '../report/buffer-blocks.ts';
 import type { Program } from '../schedule/program.ts';
 import type { Observer } from '../sim/trace.ts';
-import { BufferLives } from './buffer-lives.ts';
 import { TextFile } from './text-file.ts';
 
 /** Cycles over which the bandwidth counter averages. */
@@ -47,7 +47,7 @@ export class Timeline implements Observer {
   private isFirst = true;
   private program: Program | undefined;
   private stepOf = new Int32Array(0);
-  private lives: BufferLives | undefined;
+  private lives: BufferBlocks | undefined;
 
   private lastDispatch = 0;
   private readonly trackEnd: Record<Track, number> = {
@@ -86,7 +86,7 @@ export class Timeline implements Observer {
     this.program = program;
     let step = 0;
     this.stepOf = Int32Array.from(program.commands, ({ op }) => (op === 'barrier' ? step++ : step));
-    this.lives = new BufferLives(program.commands, (buffer, cycle, bytes) => {
+    this.lives = new BufferBlocks(this.machine, program.commands, (buffer, cycle, bytes) => {
       this.add(`"ph":"C","name":"${buffer} buffer","ts":${this.time(cycle)},"args":{"bytes":${bytes}}`);
     });
     const { dram } = this.machine;

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { microseconds } from '../../src/cli/timeline.ts';
+import { readMachineFile } from '../../src/import/machine-yaml.ts';
 import { condensim, edge256, example, projectFile, scratch } from './command-line.ts';
 
 interface Event {
@@ -19,6 +20,7 @@ interface Event {
 }
 
 interface Report {
+  readonly hardware: { readonly name: string };
   totals: {
     cycles: number;
     dram: { readBytes: number; writeBytes: number; totalBytes: number; memory: { busBytes: number } | null };
@@ -128,10 +130,15 @@ describe.each(runs)('timeline, %s', (_name, clockMHz, make) => {
     );
     const data = sum([...threads.keys()].filter((name) => name.startsWith('DRAM')).map(bytesOf));
     expect(data).toBe(totals.dram.memory?.busBytes ?? totals.dram.totalBytes);
-    for (const { name, args } of events.filter((event) => event.name.endsWith(' buffer'))) {
-      expect(args!.bytes, name).toBeGreaterThanOrEqual(0);
-      // The larger output buffer of the two machines.
-      expect(args!.bytes, name).toBeLessThanOrEqual(8192);
+    const { buffers } = readMachineFile(report.hardware.name === 'edge-64' ? edge64 : edge256);
+    const counters = events.filter((event) => event.name.endsWith(' buffer'));
+    expect(new Set(counters.map(({ name }) => name))).toEqual(
+      new Set(['feature buffer', 'weight buffer', 'parameter buffer', 'output buffer']),
+    );
+    for (const { name, args } of counters) {
+      const buffer = name.replace(' buffer', '') as 'feature' | 'weight' | 'parameter' | 'output';
+      expect(args!.bytes).toBeGreaterThanOrEqual(0);
+      expect(args!.bytes).toBeLessThanOrEqual(buffers[buffer].bytes);
     }
   });
 });
