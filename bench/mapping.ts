@@ -78,7 +78,7 @@ export async function run(json: boolean): Promise<void> {
   for (const model of models) {
     for (const fusion of ['off', 'on'] as const) figures.push(await measure(machine, model, fusion));
   }
-  const ccpBytes = crossChannelBytes(machine.postProcessing.crossChannelPool, machine.peArray.rows, 1);
+  const ccpBytes = crossChannelBytes(machine.postProcessing.crossChannelPool, machine.peArray);
   const { network } = loadNetwork('models/condensation-net.yaml');
   const conventions = await studyConventions({ network, machine }, () => {});
   if (json) {

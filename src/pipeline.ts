@@ -158,7 +158,7 @@ export function numbersOn(machine: MachineConfig, choice: NumberChoice = {}): Nu
       symmetric: activations !== 'asymmetric',
     },
     weightBits: choice.weightBits ?? 8,
-    weightScales: choice.weightScales ?? 'per channel',
+    weightScales: choice.weightScales ?? usualScales(machine),
     form: postProcessing.requantise.form,
     multiplierBits: postProcessing.requantise.multiplierBits,
     rounding: postProcessing.requantise.rounding,
@@ -166,6 +166,11 @@ export function numbersOn(machine: MachineConfig, choice: NumberChoice = {}): Nu
   };
   checkNumbers(numbers);
   return numbers;
+}
+
+/** Where maxima are taken of sums, the filters of a group must be scaled alike; else every filter as suits it. */
+function usualScales({ postProcessing }: MachineConfig): NumberOptions['weightScales'] {
+  return postProcessing.crossChannelPool?.position === 'before' ? 'per group' : 'per channel';
 }
 
 export interface QuantisationSettings {

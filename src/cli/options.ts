@@ -82,9 +82,10 @@ export function addQuantisationOptions(command: Command): Command {
     )
     .addOption(new Option('--weight-bits <bits>', '1 to 8, or 16; default 8').argParser(parseInteger))
     .addOption(
-      new Option('--weight-scales <per>', 'a scale a filter, or one for all')
-        .choices(['channel', 'tensor'])
-        .default('channel'),
+      new Option(
+        '--weight-scales <per>',
+        'a scale a filter, one for all, or one for the filters of a cross-channel group; default: channel, or group where the machine pools in front of its requantiser',
+      ).choices(['channel', 'tensor', 'group']),
     )
     .option('--correct-bias', 'take back what quantisation shifts in the mean')
     .option('--equalise', "even out channels' ranges across layers first")
@@ -99,7 +100,7 @@ export interface QuantisationOptions {
   readonly activationBits?: number;
   readonly activations: NonNullable<NumberChoice['activations']>;
   readonly weightBits?: number;
-  readonly weightScales: 'channel' | 'tensor';
+  readonly weightScales?: 'channel' | 'tensor' | 'group';
   readonly correctBias?: boolean;
   readonly equalise?: boolean;
   readonly quantised?: string;
@@ -116,7 +117,7 @@ export function quantisationSettings(
       activationBits: options.activationBits,
       activations: options.activations,
       weightBits: options.weightBits,
-      weightScales: options.weightScales === 'tensor' ? 'per tensor' : 'per channel',
+      weightScales: options.weightScales && (`per ${options.weightScales}` as const),
     }),
     calibration: options.calibration,
     correctBias: options.correctBias,

@@ -220,6 +220,27 @@ export interface Kernels {
     unsigned: number,
   ): void;
 
+  /**
+   * Adds every filter's bias to its sums and takes maxima over groups of filters, in place: what a unit in front of the
+   * requantiser does. `open` groups take turns: filter (s * ratio + m) * open + k is member m of group s * open + k.
+   *
+   * @param accumulators int32 (`isWide` 0; sum + bias must fit) or int64 [groups * ratio][pixels]; becomes [groups][pixels].
+   * @param groups A multiple of `open`.
+   * @param parameters Records as {@link Kernels.requantise} reads them, wide ones if `isWide`; only the bias is read.
+   * @returns Values that did not fit the accumulator when the bias was added; 0 if not `isWide`.
+   */
+  crossChannelSums(
+    accumulators: number,
+    groups: number,
+    ratio: number,
+    open: number,
+    pixels: number,
+    parameters: number,
+    isWide: number,
+    accumulatorBits: number,
+    wraps: number,
+  ): number;
+
   /** As {@link Kernels.crossChannelMaximum} for the rounded mean. */
   crossChannelMean(
     input: number,

@@ -100,6 +100,42 @@ export function sumProducts(
   return sums;
 }
 
+/**
+ * An array layer and the maximum over groups of `ratio` of its maps, in the order of a machine that pools in front of its
+ * requantiser: sums and biases, maxima of those, then one requantisation a group, by the record of its last filter.
+ *
+ * `runInteger` requantises first and takes the maximum then. The two are equal where the filters of a group share
+ * multipliers and shift, because the requantiser never falls: both multipliers are at least 0, and rounding and saturation
+ * keep the order. They differ where every filter has a scale of its own, and a table behind need not keep the order.
+ *
+ * @param input of the network's first layer
+ * @returns [groups][rows][columns]
+ */
+export function maximaOfSums(
+  { numbers, tensors }: QuantisedNetwork,
+  quantised: QuantisedLayer,
+  input: IntegerValues,
+  ratio: number,
+): IntegerValues {
+  const { layer, channels, output, table } = quantised;
+  assert(channels !== undefined && table === undefined, `layer ${layer.name} has no sums to take maxima of`);
+  const map = integerMap(tensors.get(layer.inputs[0]!)!, input, numbers);
+  const sums = sumProducts(quantised, [map], numbers, { count: 0 });
+  const [filters, rows, columns] = layer.outputShape;
+  const cells = rows * columns;
+  const result = makeValues(tensors.get(layer.output)!.format, (filters / ratio) * cells);
+  for (let group = 0; group < filters / ratio; group++) {
+    for (let cell = 0; cell < cells; cell++) {
+      let most = sums[group * ratio * cells + cell]!;
+      for (let member = 1; member < ratio; member++) {
+        most = Math.max(most, sums[(group * ratio + member) * cells + cell]!);
+      }
+      result[group * cells + cell] = requantise(most, channels[(group + 1) * ratio - 1]!, output);
+    }
+  }
+  return result;
+}
+
 /** Cell by cell the sum over the inputs of multiplier * (value - zero point); exact. */
 function weightedSum(inputs: readonly IntegerMap[], multipliers: readonly number[]): Float64Array {
   const result = new Float64Array(inputs[0]!.data.length);

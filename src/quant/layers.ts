@@ -63,6 +63,23 @@ export interface LayeredNetwork {
   readonly parameters: number;
 }
 
+/**
+ * Layers on the array whose maps only a cross-channel maximum reads, and how many filters in a row make one of its maps. No
+ * group of them spans two groups of the convolution.
+ */
+export function pooledFilters({ layers, machineOutputs }: LayeredNetwork): ReadonlyMap<Layer, number> {
+  const found = new Map<Layer, number>();
+  for (const layer of layers) {
+    if (layer.work.stage !== 'array' || machineOutputs.includes(layer.output)) continue;
+    const readers = layers.filter(({ inputs }) => inputs.includes(layer.output));
+    const work = readers[0]?.work;
+    if (readers.length !== 1 || work?.stage !== 'crossChannel' || work.reduction.kind !== 'maximum') continue;
+    const { filters, groups } = layer.work.convolution;
+    if ((filters / groups) % work.reduction.ratio === 0) found.set(layer, work.reduction.ratio);
+  }
+  return found;
+}
+
 type Stage = Node['op']['machine']['stage'];
 
 /** The activation of a layer that has none. */

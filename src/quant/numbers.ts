@@ -20,7 +20,9 @@ export const numberOptionsSchema = z
       .int()
       .refine((bits) => (bits >= 1 && bits <= 8) || bits === 16, 'expected 1 to 8, or 16')
       .describe('1..8 or 16; 1 = {-1, +1}'),
-    weightScales: z.enum(['per channel', 'per tensor']).describe('one scale a filter or one for all'),
+    weightScales: z
+      .enum(['per channel', 'per tensor', 'per group'])
+      .describe('one scale a filter, one for all, or one for the filters of a cross-channel group'),
     form: z.enum(['shift', 'multiplier']).describe('requantisation by powers of two, or by multipliers'),
     multiplierBits: z.int().min(8).max(32).describe('8..32'),
     rounding: z.enum(roundings).describe('what becomes of the part below the last bit'),

@@ -14,7 +14,7 @@ import type { IntegerValues, RequantisableActivation } from '../graph/op.ts';
 import type { TensorRanges } from './calibrate.ts';
 import { foldedWeights } from './fold.ts';
 import { quantiseValue, type TensorNumbers } from './input.ts';
-import type { Layer, LayeredNetwork } from './layers.ts';
+import { type Layer, type LayeredNetwork, pooledFilters } from './layers.ts';
 import { checkNumbers } from './numbers.ts';
 import type { NumberOptions, QuantisedLayer, QuantisedNetwork, QuantisedTensor } from './quantised.ts';
 import { requantisation } from './requantisation.ts';
@@ -45,6 +45,7 @@ export function quantise(
   ranges: TensorRanges,
   numbers: NumberOptions,
 ): QuantisedNetwork {
+  const groups = pooledFilters(network);
   return quantiseFrom(network, numbers, {
     tensor(name) {
       const range = ranges.get(name);
@@ -53,7 +54,7 @@ export function quantise(
     },
     filters(layer, input, made) {
       const { weights, bias } = foldedWeights(layer, parameters);
-      return quantiseFilters(layer.name, weights, bias, input.scale, made.scale, numbers);
+      return quantiseFilters(layer.name, weights, bias, input.scale, made.scale, numbers, groups.get(layer));
     },
   });
 }

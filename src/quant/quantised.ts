@@ -51,7 +51,8 @@ export interface NumberOptions {
   };
   /** 1..8 or 16; 1 = {-1, +1}. */
   readonly weightBits: number;
-  readonly weightScales: 'per channel' | 'per tensor';
+  /** One a filter; one for all; or one for the filters of a group that a cross-channel maximum reduces, else one a filter. */
+  readonly weightScales: 'per channel' | 'per tensor' | 'per group';
   readonly form: RequantisationForm;
   /** 8..32; with accumulator.bits at most 64 in all. */
   readonly multiplierBits: number;

@@ -11,7 +11,7 @@ import { makeWeights } from './values.ts';
 export interface QuantisedFilters {
   /** In the order of the float weights. */
   readonly weights: Int8Array | Int16Array;
-  /** Scale of every filter's weights; all the same when 'per tensor'. */
+  /** Scale of every filter's weights; all the same when 'per tensor', those of a group when 'per group'. */
   readonly scales: readonly number[];
   /** In units of the accumulator. */
   readonly biases: readonly number[];
@@ -30,6 +30,7 @@ interface WeightStatistics {
 /**
  * @param weights [filters][channels per group][kernel rows][kernel columns], float, batch norm folded
  * @param bias one a filter
+ * @param groupSize filters that share a scale when 'per group'; divides their number
  * @throws InputError for weights or biases that are not finite
  */
 export function quantiseFilters(
@@ -39,15 +40,22 @@ export function quantiseFilters(
   inputScale: number,
   outputScale: number,
   numbers: NumberOptions,
+  groupSize = 1,
 ): QuantisedFilters {
   const size = weights.length / bias.length;
   const statistics = Array.from(bias, (value, f) => filterStatistics(layer, weights, value, f, size));
-  const perChannel = numbers.weightScales === 'per channel';
-  const all = perChannel ? [] : [overall(statistics)];
-  const scales = (perChannel ? statistics : all).map((one) =>
-    weightScale(one, inputScale, outputScale, numbers),
+  const sharing = { 'per channel': 1, 'per tensor': bias.length, 'per group': groupSize }[
+    numbers.weightScales
+  ];
+  const scales = Array.from({ length: bias.length / sharing }, (_, group) =>
+    weightScale(
+      overall(statistics.slice(group * sharing, (group + 1) * sharing)),
+      inputScale,
+      outputScale,
+      numbers,
+    ),
   );
-  const scaleOf = (f: number): number => scales[perChannel ? f : 0]!;
+  const scaleOf = (f: number): number => scales[Math.floor(f / sharing)]!;
 
   const quantised = makeWeights(numbers.weightBits, weights.length);
   const largest = largestWeight(numbers.weightBits);

@@ -1,6 +1,5 @@
 /** The gates and buffers of a machine: names in JSON, and the figures that follow from what synthesis found. */
 import { z } from 'zod';
-import { containerBytes } from '../core/fixed-point.ts';
 import { sum } from '../core/integers.ts';
 import { crossChannelBytes } from '../hw/cross-channel-pool/config.ts';
 import { bufferNames } from '../hw/isa/formats.ts';
@@ -97,11 +96,7 @@ export function areaReport(machine: MachineConfig, area: MeasuredArea, how: Area
   const { peArray, postProcessing } = machine;
   const totalGates = gatesOf(area.units);
   const gatesWithout = gatesOf(area.unitsWithoutCcp);
-  const registerBytes = crossChannelBytes(
-    postProcessing.crossChannelPool,
-    peArray.rows,
-    containerBytes(peArray.activationBits),
-  );
+  const registerBytes = crossChannelBytes(postProcessing.crossChannelPool, peArray);
   const memories = bufferNames.map((name) => ({
     name: name as string,
     bits: 8 * bufferBytes(machine, name),

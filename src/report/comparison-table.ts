@@ -104,6 +104,7 @@ function savings({ virtualFeatureMaps, paperClaims, runs }: Comparison, style: S
         : [
             `Saved against maps stored under convention ${virtualFeatureMaps.convention.split(':', 1)[0]}, see below.`,
           ]),
+      ...(virtualFeatureMaps.unit === null ? [] : [virtualFeatureMaps.unit]),
       ...(extraGates === null ? [] : [`Extra gates as condensim area counts them. ${uncountedUnits}`]),
       `The paper claims ${claim(paperClaims.bandwidthSaving)} less memory bandwidth; its convention and layer table are not public, so its figures stand beside ours as claims and measure other networks. ${paperClaims.source}.`,
     ]),

@@ -1,7 +1,6 @@
 /** Networks side by side on one machine, and what keeping virtual feature maps on chip saves. */
 import { z } from 'zod';
-import { containerBytes } from '../core/fixed-point.ts';
-import { crossChannelBytes } from '../hw/cross-channel-pool/config.ts';
+import { crossChannelBytes, describeCrossChannelPool } from '../hw/cross-channel-pool/config.ts';
 import { type MachineConfig, totalBufferBytes } from '../hw/machine/config.ts';
 import { type RunReport, reportSchemaVersion, runReportSchema } from './run-report.ts';
 
@@ -18,6 +17,10 @@ export const comparisonSchema = z.strictObject({
       outputsEqual: z.boolean().nullable().describe('Both versions gave the same bytes; null without data'),
       extraBufferBytes: z.int().min(0).describe('Registers of the cross-channel pooling unit'),
       extraBufferFraction: z.number().describe('Of all on-chip bytes, the registers included'),
+      unit: z
+        .string()
+        .nullable()
+        .describe('The cross-channel pooling unit: form, lanes, depth, bits; null: the machine has none'),
       extraGates: z
         .number()
         .nullable()
@@ -58,11 +61,8 @@ export function compareRuns(
   machine: MachineConfig,
   gates?: CcpGates,
 ): Comparison {
-  const extraBufferBytes = crossChannelBytes(
-    machine.postProcessing.crossChannelPool,
-    machine.peArray.rows,
-    containerBytes(machine.peArray.activationBits),
-  );
+  const unit = machine.postProcessing.crossChannelPool;
+  const extraBufferBytes = crossChannelBytes(unit, machine.peArray);
   const pair = findPair(runs);
   return {
     schemaVersion: reportSchemaVersion,
@@ -75,6 +75,7 @@ export function compareRuns(
       outputsEqual: pair && outputsEqual(pair.onChip, pair.stored),
       extraBufferBytes,
       extraBufferFraction: extraBufferBytes / totalBufferBytes(machine),
+      unit: unit && describeCrossChannelPool(unit, machine.peArray),
       extraGates: gates?.extraGates ?? null,
       extraGateFraction: gates?.extraGateFraction ?? null,
     },

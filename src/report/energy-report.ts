@@ -46,8 +46,8 @@ function arithmeticEnergy(step: Step, machine: MachineConfig): Record<string, nu
       step.macs *
       (multiplicationPicojoules(peArray.activationBits, peArray.weightBits) +
         additionPicojoules(peArray.accumulatorBits)),
-    requantise: step.requantised === undefined ? 0 : values * requantisePicojoules(machine),
-    crossChannel: values * (1 - 1 / ratioOf(step)) * additionPicojoules(peArray.activationBits),
+    requantise: step.requantised === undefined ? 0 : requantiseEnergy(step, machine),
+    crossChannel: values * (1 - 1 / ratioOf(step)) * additionPicojoules(comparedBits(machine)),
     spatialPool:
       step.pooling === undefined
         ? 0
@@ -71,16 +71,35 @@ function withTotal(byUnit: Record<string, number>): Energy {
   return { picojoules: Object.values(byUnit).reduce((total, part) => total + part, 0), byUnit };
 }
 
-/** One value: bias, scale (a multiplication, or nothing but wires for a shift), zero point. */
-function requantisePicojoules({ peArray, postProcessing }: MachineConfig): number {
+/** Bits of the values that cross-channel pooling compares. */
+function comparedBits({ peArray, postProcessing }: MachineConfig): number {
+  const isBefore = postProcessing.crossChannelPool?.position === 'before';
+  return isBefore ? peArray.accumulatorBits : peArray.activationBits;
+}
+
+/** Every value gets its bias; what is scaled are all of them, or the maxima where those are taken first. */
+function requantiseEnergy(step: Step, machine: MachineConfig): number {
+  const { peArray, postProcessing } = machine;
+  const values = product(step.convolvedShape);
+  const isBefore = postProcessing.crossChannelPool?.position === 'before';
+  const scaled = isBefore ? values / ratioOf(step) : values;
+  return values * additionPicojoules(peArray.accumulatorBits) + scaled * scalePicojoules(machine);
+}
+
+/** One value: scale (a multiplication, or nothing but wires for a shift) and zero point. */
+function scalePicojoules({ peArray, postProcessing }: MachineConfig): number {
   const { form, multiplierBits } = postProcessing.requantise;
   const scale = form === 'shift' ? 0 : multiplicationPicojoules(peArray.accumulatorBits, multiplierBits);
-  return additionPicojoules(peArray.accumulatorBits) + scale + additionPicojoules(peArray.activationBits);
+  return scale + additionPicojoules(peArray.activationBits);
 }
 
 /** Bytes and ports of the memory (or of one of its banks) that an access goes to. */
 function memoryOf(name: keyof SramStatistics, machine: MachineConfig): [bytes: number, ports: 1 | 2] {
-  if (name === 'crossChannel') return [machine.peArray.rows * 2, 2];
+  if (name === 'crossChannel') {
+    const { depth = 1, position = 'after' } = machine.postProcessing.crossChannelPool ?? {};
+    const valueBytes = position === 'before' ? machine.peArray.accumulatorBits / 8 : 2;
+    return [machine.peArray.rows * depth * valueBytes, 2];
+  }
   const bytes = bufferBytes(machine, name satisfies BufferName);
   // Written by DMA or a unit while another reads: every buffer but the table has two ports.
   return [name === 'feature' ? bytes / machine.buffers.feature.banks : bytes, name === 'table' ? 1 : 2];

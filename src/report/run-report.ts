@@ -4,6 +4,7 @@ import { sum } from '../core/integers.ts';
 import type { Shape } from '../graph/graph.ts';
 import type { IntegerValues } from '../graph/op.ts';
 import { emptySramStatistics, type SramStatistics } from '../hw/buffers/buffers.ts';
+import { describeCrossChannelPool } from '../hw/cross-channel-pool/config.ts';
 import type { DramConfig } from '../hw/dram/config.ts';
 import { energySource } from '../hw/energy.ts';
 import { type MachineConfig, totalBufferBytes } from '../hw/machine/config.ts';
@@ -196,7 +197,7 @@ export async function runReport(
     mode,
     virtualFeatureMaps: placementOfVirtualMaps(program),
     fusion: program.how.fusion ? 'on' : 'off',
-    conventions: conventions(program, machine.dram),
+    conventions: conventions(program, machine),
     totals: {
       cycles: result.cycles,
       seconds: result.cycles / clockHz,
@@ -346,7 +347,24 @@ export const conventionTexts: Record<StoredConvention, string> = {
   e: 'as ii, and no spatial pooling in the pipe of any convolution, with virtual maps on chip neither: it is a pass of its own',
 };
 
-function conventions(program: Program, dram: DramConfig): string[] {
+/** What a cross-channel pooling unit that is not the usual one does to the figures. */
+function crossChannelConventions(program: Program, { peArray, postProcessing }: MachineConfig): string[] {
+  const unit = postProcessing.crossChannelPool;
+  if (unit === null) return [];
+  const { form, position, depth } = unit;
+  const isUsual = form === 'running' && position === 'after' && depth === 1;
+  return [
+    ...(isUsual ? [] : [describeCrossChannelPool(unit, peArray)]),
+    ...(program.numbers.weightScales === 'per group'
+      ? [
+          'Filters of a cross-channel group share one weight scale, the largest that any of them needs, so that maxima may be taken of sums.',
+        ]
+      : []),
+  ];
+}
+
+function conventions(program: Program, machine: MachineConfig): string[] {
+  const { dram } = machine;
   const lines = [
     'Bytes are payload: what a transaction carries, not what a burst could.',
     `Each filter has a ${program.values.recordBytes}-byte record (bias, two multipliers, shift), counted as weights.`,
@@ -356,6 +374,7 @@ function conventions(program: Program, dram: DramConfig): string[] {
       ? 'Fusion on: feature maps stay on chip between layers where they fit, and layers are fused row by row; a..b is one pass of the layers a to b.'
       : 'Fusion off: every layer reads its input from DRAM and writes its output there.',
     'The program itself is held on chip; fetching it is not counted.',
+    ...crossChannelConventions(program, machine),
     energySource,
     ...memoryConventions(dram),
   ];

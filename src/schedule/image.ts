@@ -7,6 +7,7 @@ import { WIDE_RECORD_BYTES } from '../kernels/kernels.ts';
 import { writeParameterRecords } from '../kernels/records.ts';
 import type { QuantisedLayer, QuantisedNetwork } from '../quant/quantised.ts';
 import { workloadOf } from './geometry.ts';
+import { filterOrder } from './interleave.ts';
 import type { TiledStep } from './layout.ts';
 import type { Program } from './program.ts';
 import { tilingSizes } from './tiling.ts';
@@ -59,13 +60,12 @@ function writeRecords(
       at += operands.length * operandRecordBytes;
     }
     const first = firstChannel + tile.firstGroup * work.filtersPerGroup + tile.firstFilter;
-    const count = tile.groups * tile.filters;
-    writeParameterRecords(
-      view,
-      at,
-      channels.slice(first, first + count),
-      values.recordBytes === WIDE_RECORD_BYTES,
-    );
+    const order = filterOrder(step, tile.filters);
+    const records = Array.from({ length: tile.groups * tile.filters }, (_, place) => {
+      const group = place - (place % tile.filters);
+      return channels[first + group + order[place % tile.filters]!]!;
+    });
+    writeParameterRecords(view, at, records, values.recordBytes === WIDE_RECORD_BYTES);
   });
 }
 
@@ -80,20 +80,21 @@ function writeWeights(
   const work = workloadOf(step);
   const { tiles, chunks } = tilingSizes(step, tiling, values);
   const taps = work.kernelRows * work.kernelColumns;
+  const filterWeights = work.channelsPerGroup * taps;
   const { weightBytes } = values;
   tiles.forEach((tile, tileIndex) => {
+    const order = filterOrder(step, tile.filters);
     chunks.forEach((chunk, chunkIndex) => {
       let at = layout.weightBlocks[index]![tileIndex * chunks.length + chunkIndex]!;
       for (let group = tile.firstGroup; group < tile.firstGroup + tile.groups; group++) {
         const firstFilter = group * work.filtersPerGroup + tile.firstFilter;
         for (let channel = chunk.first; channel < chunk.end; channel++) {
           for (let tap = 0; tap < taps; tap++) {
-            let from = (firstFilter * work.channelsPerGroup + channel) * taps + tap;
-            for (let filter = 0; filter < tile.filters; filter++) {
-              const weight = weights[from]!;
+            const from = (firstFilter * work.channelsPerGroup + channel) * taps + tap;
+            for (let place = 0; place < tile.filters; place++) {
+              const weight = weights[from + order[place]! * filterWeights]!;
               dram[at++] = weight;
               if (weightBytes === 2) dram[at++] = weight >> 8;
-              from += work.channelsPerGroup * taps;
             }
           }
         }

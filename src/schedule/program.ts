@@ -19,6 +19,8 @@ import {
   condensesOnRead,
   peakFeatureMapBytes,
   planSteps,
+  ratioOf,
+  type Step,
   type StepOptions,
   type StoredConvention,
   tableOf,
@@ -85,13 +87,35 @@ export function compileProgram(
   quantised?: QuantisedNetwork,
 ): Program {
   const values = valueSizes(machine, options.numbers);
-  const planned = planSteps(network, machine, options);
+  const planned = planSteps(network, machine, { ...options, weightScales: options.numbers.weightScales });
+  if (quantised !== undefined) checkSharedScales(planned, quantised);
   const isOnChip = options.fusion === true || condensesOnRead(options);
   const rule = options.fusion === true ? 'cheapest' : 'condensed';
   const steps = isOnChip
     ? planOnChip(planned, network.machineOutputs, machine, values, rule)
     : planInDram(planned, machine, values);
   return emitProgram(network, steps, machine, options.numbers, options, quantised);
+}
+
+/** Refuses groups whose maxima are taken of sums, but whose filters are not scaled alike. */
+function checkSharedScales(steps: readonly Step[], { layers }: QuantisedNetwork): void {
+  for (const step of steps) {
+    if (step.reducedBy?.position !== 'before') continue;
+    const { channels } = layers.find(({ layer }) => layer === step.requantised)!;
+    const ratio = ratioOf(step);
+    channels!.forEach((channel, filter) => {
+      const first = channels![filter - (filter % ratio)]!;
+      if (
+        channel.positiveMultiplier !== first.positiveMultiplier ||
+        channel.negativeMultiplier !== first.negativeMultiplier ||
+        channel.shift !== first.shift
+      ) {
+        throw new InputError(
+          `layer '${step.name}': filters ${filter - (filter % ratio)} and ${filter} of one group have different scales, expected weight scales per group or per tensor for crossChannelPool.position before`,
+        );
+      }
+    });
+  }
 }
 
 /** Places and emits steps whose tilings are given. */

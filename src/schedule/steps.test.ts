@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { crossChannelPoolSchema } from '../hw/cross-channel-pool/config.ts';
 import { readMachineFile } from '../import/machine-yaml.ts';
 import { readModel } from '../import/model-yaml.ts';
 import { layerNetwork } from '../quant/layers.ts';
@@ -127,9 +128,12 @@ describe('planning steps', () => {
 
   it('takes means where a unit can', () => {
     const mean = '{ op: crossChannelPool, name: condense, ratio: 2, kind: mean }';
-    const unit = { ...edge.postProcessing, crossChannelPool: { maximumRatio: 8, mean: true } };
+    const unit = {
+      ...edge.postProcessing,
+      crossChannelPool: crossChannelPoolSchema.parse({ maximumRatio: 8, mean: true }),
+    };
     const onChip = { ...edge, postProcessing: unit };
-    const maximaOnly = { ...unit, crossChannelPool: { maximumRatio: 8, mean: false } };
+    const maximaOnly = { ...unit, crossChannelPool: crossChannelPoolSchema.parse({ maximumRatio: 8 }) };
     expect(plan([convolution, mean, maximum], { machine: onChip })).toEqual([
       'conv+condense+pool: image -> pool mean 1/2 maximum 2x2, 4x8x8 -> 4x4x4',
     ]);

@@ -17,9 +17,11 @@ import type {
   PoolingGeometry,
   Rearrangement,
 } from '../graph/op.ts';
+import { type CrossChannelPoolConfig, openGroups } from '../hw/cross-channel-pool/config.ts';
 import type { TrafficKind } from '../hw/isa/formats.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
-import type { Layer, LayeredNetwork } from '../quant/layers.ts';
+import type { Layer, LayeredNetwork, LayerWork } from '../quant/layers.ts';
+import type { NumberOptions } from '../quant/quantised.ts';
 
 export interface Step {
   /** The first layer's name; unique. */
@@ -42,6 +44,8 @@ export interface Step {
   /** The layer whose parameter records the requantiser uses; absent: values pass unchanged. */
   readonly requantised: Layer | undefined;
   readonly reduction: CrossChannelReduction | undefined;
+  /** How the machine's unit does the reduction: groups kept open, and whether it takes a group's columns at once. */
+  readonly reducedBy: ReductionUnit | undefined;
   readonly pooling: PoolingGeometry | undefined;
   /** Channels of the output map that this step writes: [first, first + outputShape[0]) of `total`. */
   readonly outputChannels: { readonly first: number; readonly total: number };
@@ -49,6 +53,9 @@ export interface Step {
   readonly outputKind: TrafficKind;
   readonly macs: number;
 }
+
+/** What of the cross-channel pooling unit the schedule depends on. */
+export type ReductionUnit = Pick<CrossChannelPoolConfig, 'form' | 'depth' | 'position'>;
 
 /** Which values of a map a stream reads; plain reading takes every value once. */
 export interface StreamReading {
@@ -83,6 +90,15 @@ export function ratioOf(step: Step): number {
   return step.reduction?.ratio ?? 1;
 }
 
+/**
+ * Groups of maps whose filters take turns in a tile of `filters` filters (of one group of the convolution): 1 = none do.
+ * Streamed maps are read in their order.
+ */
+export function interleaveOf(step: Step, filters: number): number {
+  if (step.reducedBy === undefined || step.convolution === undefined) return 1;
+  return openGroups(step.reducedBy, filters / ratioOf(step));
+}
+
 /** Steps of one pass in one name: the first one's, and if there are more, the last one's. */
 export function passName(steps: readonly Step[]): string {
   const [first, last] = [steps[0]!.name, steps.at(-1)!.name];
@@ -92,6 +108,8 @@ export function passName(steps: readonly Step[]): string {
 export interface StepOptions {
   /** Keep virtual feature maps on chip where the machine can; false stores them as a machine without the unit would. */
   readonly virtualFeatureMaps: boolean;
+  /** How weights are scaled; a unit in front of the requantiser needs groups that share a scale. Default 'per channel'. */
+  readonly weightScales?: NumberOptions['weightScales'] | undefined;
   /** How stored ones move, and where pooling happens; default 'a'. */
   readonly convention?: StoredConvention | undefined;
 }
@@ -220,6 +238,7 @@ class StepPlanner {
       reading: plainReading,
       requantised: work.stage === 'pool' ? undefined : layer,
       reduction,
+      reducedBy: reduction && this.unit,
       pooling,
       outputChannels: { first: 0, total: outputShape[0] },
       inputKind: 'inputFeatureMaps',
@@ -254,7 +273,7 @@ class StepPlanner {
       outputKind: 'outputFeatureMaps',
       macs: 0,
     } as const;
-    if (this.unitReduces(reduction)) {
+    if (this.unitReducesStreams(reduction)) {
       const fused = [layer];
       let outputShape: Shape = [channels / ratio, rows, columns];
       const next = pooled === undefined ? this.follower(layer) : undefined;
@@ -274,6 +293,7 @@ class StepPlanner {
         outputShape,
         outputChannels: { first: 0, total: outputShape[0] },
         reduction,
+        reducedBy: this.unit,
         pooling,
       });
       return fused;
@@ -304,6 +324,7 @@ class StepPlanner {
       outputShape: [1, (channels / ratio) * rows, columns],
       outputChannels: { first: 0, total: 1 },
       reduction: undefined,
+      reducedBy: undefined,
       pooling,
     });
     return [layer];
@@ -371,6 +392,7 @@ class StepPlanner {
       inputShape,
       convolution: undefined,
       reduction: undefined,
+      reducedBy: undefined,
       pooling: undefined,
       inputKind: 'inputFeatureMaps',
       outputKind: 'outputFeatureMaps',
@@ -380,17 +402,43 @@ class StepPlanner {
 
   private canReduceInPipe(layer: Layer, reduction: CrossChannelReduction): boolean {
     if (!this.options.virtualFeatureMaps || !this.unitReduces(reduction)) return false;
+    if (layer.work.stage !== 'array') return this.unitReducesStreams(reduction);
+    if (this.unit?.position === 'before' && !this.keepsOrder(layer.work)) return false;
     // The unit sees the filters of one convolution group after the other: a group of maps must not span two.
-    const { work } = layer;
-    return (
-      work.stage !== 'array' || (work.convolution.filters / work.convolution.groups) % reduction.ratio === 0
-    );
+    const { convolution } = layer.work;
+    return (convolution.filters / convolution.groups) % reduction.ratio === 0;
   }
 
-  /** Whether the machine's cross-channel unit can do this reduction. */
+  private get unit(): CrossChannelPoolConfig | undefined {
+    return this.machine.postProcessing.crossChannelPool ?? undefined;
+  }
+
+  /**
+   * Whether what follows the sums of a layer's group is one function that never falls: then it makes no difference on which
+   * side of it the maximum is taken. A table may fall; the requantiser does not, but each filter has its own unless scales
+   * are shared.
+   */
+  private keepsOrder(work: Extract<LayerWork, { readonly stage: 'array' }>): boolean {
+    const { weightScales = 'per channel' } = this.options;
+    return work.table === undefined && weightScales !== 'per channel';
+  }
+
+  /** Whether the machine's cross-channel unit can do this reduction of columns that leave the array. */
   private unitReduces({ kind, ratio }: CrossChannelReduction): boolean {
-    const unit = this.machine.postProcessing.crossChannelPool;
-    return unit !== null && ratio <= unit.maximumRatio && (kind === 'maximum' || unit.mean);
+    const { unit } = this;
+    if (unit === undefined || ratio > unit.maximumRatio) return false;
+    if (kind !== 'maximum' && !unit.mean) return false;
+    if (unit.form === 'running') return true;
+    return Number.isInteger(Math.log2(ratio)) && this.machine.peArray.columns % ratio === 0;
+  }
+
+  /**
+   * Whether it can do it with maps that stream past the array. They come one after the other, and are activations: a tree
+   * takes neighbours, and a unit in front of the requantiser takes sums.
+   */
+  private unitReducesStreams(reduction: CrossChannelReduction): boolean {
+    const { unit } = this;
+    return unit?.form === 'running' && unit.position === 'after' && this.unitReduces(reduction);
   }
 
   private checkPooling(layer: Layer, pooling: PoolingGeometry): void {

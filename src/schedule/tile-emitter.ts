@@ -12,7 +12,7 @@ import {
 } from './geometry.ts';
 import type { DramLayout, TiledStep } from './layout.ts';
 import { ringStretches, splitByKept } from './places.ts';
-import { ratioOf, type Step, tableOf } from './steps.ts';
+import { interleaveOf, ratioOf, type Step, tableOf } from './steps.ts';
 import { outputMaps } from './tiling.ts';
 
 export const kindCode = (kind: TrafficKind): number => trafficKinds.indexOf(kind);
@@ -236,9 +236,10 @@ export class TileEmitter {
     return transfer;
   }
 
-  private emitPostProcess({ rows, parameterAddress, outputAddress }: PlacedTile): void {
+  private emitPostProcess({ tile, rows, parameterAddress, outputAddress }: PlacedTile): void {
     const { step } = this;
     const { pooling, requantised } = step;
+    const open = interleaveOf(step, tile.filters);
     const convolved = convolvedRowsFor(step, rows);
     const range = this.settings.output(requantised ?? step.layers[0]!);
     const zeroPoint =
@@ -253,6 +254,7 @@ export class TileEmitter {
       unsigned: this.settings.isUnsigned ? 1 : 0,
       ratio: ratioOf(step),
       mean: step.reduction?.kind === 'mean' ? 1 : 0,
+      interleave: open > 1 ? open : 0,
       poolKind: poolKinds.indexOf(pooling?.kind ?? 'off'),
       windowRows: pooling?.window[0] ?? 0,
       windowColumns: pooling?.window[1] ?? 0,

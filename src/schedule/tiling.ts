@@ -8,6 +8,7 @@
 import { InputError } from '../core/diagnostics.ts';
 import { alignUp, ceilDiv, greatestCommonDivisor, product } from '../core/integers.ts';
 import { beatBytes } from '../hw/buffers/beats.ts';
+import { columnsAtOnce } from '../hw/cross-channel-pool/config.ts';
 import { idleLatencyNs, peakBandwidthMBps } from '../hw/dram/config.ts';
 import { fieldMaximum } from '../hw/isa/encode.ts';
 import type { BufferName } from '../hw/isa/formats.ts';
@@ -473,7 +474,8 @@ export function estimateCost(
   const filters = largest.groups * largest.filters;
   const blocks = ceilDiv(largest.filters, columns);
   const ratio = ratioOf(step);
-  const postCycles = (filters / ratio) * Math.max(ratio, vectorCycles);
+  const atOnce = isStream ? 1 : columnsAtOnce(machine.postProcessing.crossChannelPool, ratio);
+  const postCycles = (filters / ratio) * Math.max(ratio / atOnce, vectorCycles);
   const arrayCycles = isStream
     ? Math.max(filters * conflict, postCycles)
     : Math.max(largest.groups * blocks * taps * work.channelsPerGroup * conflict, postCycles);

@@ -54,6 +54,8 @@ const features = [
   'stored virtual maps without a CCP unit',
   'average pool behind stored maps',
   'maximum pool in front of stored maps',
+  'stored virtual maps that a tree cannot take',
+  'stored virtual maps whose filters share no scale',
   'cross-channel step of its own',
   'pool in the pipe',
   'pool that streams',
@@ -79,6 +81,7 @@ const features = [
   'half-away',
   'truncate',
   'scales per tensor',
+  'scales per group',
   'wide records',
   'multipliers beyond 16 bits',
   'accumulators beyond 32 bits',
@@ -411,12 +414,15 @@ function noteSpeed(
 }
 
 function needsPool(network: LayeredNetwork, machine: MachineConfig): boolean {
-  const { maximumRatio = 0, mean = false } = machine.postProcessing.crossChannelPool ?? {};
+  const unit = machine.postProcessing.crossChannelPool;
+  // A unit that cannot take every reduction leaves some to spatial pooling.
+  const takesAll = unit?.form === 'running' && unit.position === 'after';
+  const { maximumRatio = 0, mean = false } = unit ?? {};
   return network.layers.some(
     ({ work }) =>
       work.stage === 'pool' ||
       (work.stage === 'crossChannel' &&
-        (work.reduction.ratio > maximumRatio || (work.reduction.kind === 'mean' && !mean))),
+        (!takesAll || work.reduction.ratio > maximumRatio || (work.reduction.kind === 'mean' && !mean))),
   );
 }
 
@@ -465,6 +471,11 @@ function* featuresOf(
     if (step.outputKind === 'virtualFeatureMaps') {
       note(crossChannelPool !== null, 'stored virtual maps with a CCP unit');
       note(crossChannelPool === null, 'stored virtual maps without a CCP unit');
+      note(crossChannelPool?.form === 'tree', 'stored virtual maps that a tree cannot take');
+      note(
+        crossChannelPool?.position === 'before' && quantised.numbers.weightScales === 'per channel',
+        'stored virtual maps whose filters share no scale',
+      );
       const behind = program.steps.slice(index + 1, index + 3).map((later) => later.step.pooling?.kind);
       note(behind.includes('average'), 'average pool behind stored maps');
       note(step.pooling?.kind === 'maximum', 'maximum pool in front of stored maps');
@@ -516,6 +527,7 @@ function* numberFeatures(
   if (program.values.recordBytes === 20) yield 'wide records';
   if (!hasWeights) return;
   if (weightScales === 'per tensor') yield 'scales per tensor';
+  if (weightScales === 'per group') yield 'scales per group';
   if (weightBits === 16) yield '16-bit weights';
   if (weightBits === 16 && activations.bits > 8) yield '16-bit weights and activations';
   if (weightBits === 1) yield '1-bit weights';

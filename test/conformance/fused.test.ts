@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/diagnostics.ts';
+import { crossChannelPoolSchema } from '../../src/hw/cross-channel-pool/config.ts';
 import type { Command } from '../../src/hw/isa/formats.ts';
 import type { MachineConfig } from '../../src/hw/machine/config.ts';
 import { readModel } from '../../src/import/model-yaml.ts';
@@ -133,7 +134,8 @@ describe('accelerator = integer executor with maps on chip', () => {
               ...postProcessing,
               spatialPool: { maximumWindow: 8, average: true },
               // Two in three: chains condense by two.
-              crossChannelPool: seed % 3 === 0 ? null : { maximumRatio: 4, mean: true },
+              crossChannelPool:
+                seed % 3 === 0 ? null : crossChannelPoolSchema.parse({ maximumRatio: 4, mean: true }),
             },
           };
           let program: Program;

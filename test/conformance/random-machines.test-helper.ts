@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { containerBytes, roundings } from '../../src/core/fixed-point.ts';
 import { clamp } from '../../src/core/integers.ts';
+import { crossChannelPoolSchema } from '../../src/hw/cross-channel-pool/config.ts';
 import { sdramSchema } from '../../src/hw/dram/config.ts';
 import type { MachineConfig } from '../../src/hw/machine/config.ts';
 import type { NumberOptions } from '../../src/quant/quantised.ts';
@@ -97,7 +98,7 @@ const randomNumbers: fc.Arbitrary<NumberOptions> = fc
     signed: fc.boolean(),
     symmetric: fc.boolean(),
     weightBits: fc.constantFrom(8, 8, 8, 8, 8, 16, 16, 16, 1, 1, 2, 3, 4, 5, 6, 7),
-    weightScales: fc.constantFrom('per channel' as const, 'per tensor' as const),
+    weightScales: fc.constantFrom('per channel' as const, 'per tensor' as const, 'per group' as const),
     form: fc.constantFrom('shift' as const, 'multiplier' as const),
     multiplierBits: fc.oneof(fc.constant(16), between(8, 16), between(17, 32)),
     rounding: fc.constantFrom(...roundings),
@@ -128,6 +129,30 @@ const randomNumbers: fc.Arbitrary<NumberOptions> = fc
     };
   });
 
+/** A cross-channel pooling unit of any kind that there is. */
+export function randomUnit(
+  maximumRatio: number,
+  {
+    form,
+    position,
+    mean,
+    groupsOpen,
+  }: {
+    readonly form: 'running' | 'tree';
+    readonly position: 'after' | 'before';
+    readonly mean: boolean;
+    readonly groupsOpen: number;
+  },
+): MachineConfig['postProcessing']['crossChannelPool'] {
+  return crossChannelPoolSchema.parse({
+    maximumRatio,
+    form,
+    position,
+    mean: mean && form === 'running' && position === 'after',
+    depth: form === 'tree' ? 1 : groupsOpen,
+  });
+}
+
 const randomHardware: fc.Arbitrary<MachineConfig> = fc.noBias(
   fc
     .record({
@@ -145,6 +170,10 @@ const randomHardware: fc.Arbitrary<MachineConfig> = fc.noBias(
       }),
       mean: fc.nat(3).map((n) => n > 0),
       maximumRatio: fc.option(fc.constantFrom(2, 4, 16), { freq: 3 }),
+      // Of eight units one is a tree, and two sit in front of the requantiser.
+      form: fc.nat(7).map((n) => (n < 1 ? ('tree' as const) : ('running' as const))),
+      position: fc.nat(7).map((n) => (n < 2 ? ('before' as const) : ('after' as const))),
+      groupsOpen: fc.oneof(fc.constant(1), between(2, 16)),
       maximumWindow: between(4, 8),
       depths: fc.tuple(between(1, 16), between(1, 32)),
       burstBytes: fc.constantFrom(16, 32, 64, 128, 256),
@@ -188,8 +217,7 @@ const randomHardware: fc.Arbitrary<MachineConfig> = fc.noBias(
           lookupTable: null,
         },
         pipelineDepth: random.depths[1],
-        crossChannelPool:
-          random.maximumRatio === null ? null : { maximumRatio: random.maximumRatio, mean: random.mean },
+        crossChannelPool: random.maximumRatio === null ? null : randomUnit(random.maximumRatio, random),
         spatialPool: { maximumWindow: random.maximumWindow, average: true },
       },
       dma: {

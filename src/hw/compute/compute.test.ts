@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Engine } from '../../sim/engine.ts';
 import { emptySramStatistics } from '../buffers/buffers.ts';
+import { crossChannelPoolSchema } from '../cross-channel-pool/config.ts';
 import { type Command, type CommandOf, formats } from '../isa/formats.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import { Tokens } from '../sequencer/queue.ts';
@@ -35,7 +36,7 @@ const machineOf = (rows: number, columns: number): MachineConfig => ({
   postProcessing: {
     requantise: { form: 'shift', multiplierBits: 16, rounding: 'half-even', lookupTable: null },
     pipelineDepth: 2,
-    crossChannelPool: { maximumRatio: 16, mean: true },
+    crossChannelPool: crossChannelPoolSchema.parse({ maximumRatio: 16, mean: true }),
     spatialPool: { maximumWindow: 8, average: true },
   },
   dma: { burstBytes: 16, outstandingReads: 1, outstandingWrites: 1, descriptorCycles: 0, moves: true },

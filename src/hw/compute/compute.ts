@@ -11,7 +11,9 @@
  *   more behind a fold that leaves; for the first fold of a command this happens before its first step.
  * - A column leaves the chain for post-processing when the stage can take it: every column counts towards the
  *   running maximum of its group, and the last of a group waits until the pooling unit is done with the vector
- *   before. That vector then occupies the pooling unit for its `vectorCycles`.
+ *   before. That vector then occupies the pooling unit for its `vectorCycles`. Groups may take turns (`interleave`).
+ * - A tree across columns takes the columns of a group in one cycle; with start values coming in behind them, which come one
+ *   a cycle, it takes the next group only as many cycles later.
  * - Streaming commands skip the array: a vector is read from the feature buffer each cycle (more if banks
  *   conflict; one after the other for each operand of a sum) and enters post-processing under the same rule.
  * - A depthwise command walks each channel in strips, a read a cycle (see depthwise.ts), and hands its vectors on like a
@@ -21,6 +23,7 @@ import { assert } from '../../core/diagnostics.ts';
 import type { Engine } from '../../sim/engine.ts';
 import type { Observer } from '../../sim/trace.ts';
 import type { SramStatistics } from '../buffers/buffers.ts';
+import { columnsAtOnce, crossChannelValueBits } from '../cross-channel-pool/config.ts';
 import type { Command, CommandOf } from '../isa/formats.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import { accumulatorBytes } from '../pe-array/config.ts';
@@ -240,7 +243,8 @@ export class ComputeUnit implements CommandConsumer {
           if (post === undefined) {
             this.chainFree = swap + filters;
           } else {
-            phase = this.drain(swap, filters, post.ratio, phase, pattern.vectorCycles[fold]!);
+            const fills = preloads && foldsLeft > 1;
+            phase = this.drain(swap, filters, post, phase, pattern.vectorCycles[fold]!, fills);
           }
           // Start values follow one element behind the fold that leaves.
           if (preloads && foldsLeft > 1) this.chainFree += columns - filters + 1;
@@ -256,25 +260,41 @@ export class ComputeUnit implements CommandConsumer {
     return now;
   }
 
-  /** Moves the columns of a finished fold into post-processing; returns how far the open group is. */
-  private drain(from: number, columns: number, ratio: number, phase: number, vectorCycles: number): number {
+  /**
+   * Moves the columns of a finished fold into post-processing. `phase`: vectors of the open groups so far; `fills`: whether
+   * start values come in behind. Returns the phase behind the fold.
+   */
+  private drain(
+    from: number,
+    columns: number,
+    { ratio, interleave }: CommandOf<'postProcess'>,
+    phase: number,
+    vectorCycles: number,
+    fills: boolean,
+  ): number {
+    const atOnce = columnsAtOnce(this.machine.postProcessing.crossChannelPool, ratio);
+    const absorbed = atOnce > 1 ? 0 : (ratio - 1) * Math.max(1, interleave);
+    const vectors = atOnce > 1 ? 1 : ratio * Math.max(1, interleave);
+    const pace = fills ? atOnce : 1;
+    assert(columns % atOnce === 0, 'a tree takes whole groups of columns');
     let now = from;
-    let member = phase;
-    for (let column = 0; column < columns; column++) {
-      if (++member === ratio) {
-        member = 0;
+    let done = phase;
+    for (let column = 0; column < columns; column += atOnce) {
+      if (done >= absorbed) {
         if (now < this.poolFree) now = this.poolFree;
         this.poolFree = now + vectorCycles;
       }
-      now++;
+      if (++done === vectors) done = 0;
+      now += pace;
     }
     this.chainFree = now;
-    return member;
+    return done;
   }
 
   /** Streams a tile past the array; returns the cycle after its last vector was taken. */
   private streamTile(tile: CommandOf<'compute'>, post: CommandOf<'postProcess'> | undefined): number {
     assert(post !== undefined, 'a streaming tile needs post-processing');
+    assert(post.interleave === 0, 'streamed maps come one group after the other');
     const { rows } = this.machine.peArray;
     const { cycles, sram } = this;
     const pattern = this.patterns.of(tile, post);
@@ -361,8 +381,11 @@ export class ComputeUnit implements CommandConsumer {
     const filters = tile.groups * tile.filters;
     const maps = filters / post.ratio;
     const vectors = Math.ceil((tile.outRows * tile.outColumns) / rows);
+    const unit = this.machine.postProcessing.crossChannelPool;
+    const atOnce = tile.stream === 1 ? 1 : columnsAtOnce(unit, post.ratio);
     if (post.requantise === 1) {
-      sram.parameter.reads += vectors * filters;
+      // The records of columns that leave at once are read at once.
+      sram.parameter.reads += (vectors * filters) / atOnce;
       sram.parameter.bytes += vectors * filters * parameterRecordBytes(this.machine);
     }
     if (post.lookup === 1) {
@@ -370,10 +393,14 @@ export class ComputeUnit implements CommandConsumer {
       sram.table.reads += vectors * filters;
       sram.table.bytes += filters * tile.outRows * tile.outColumns * tile.elementBytes;
     }
-    if (post.ratio > 1) {
+    if (post.ratio > 1 && unit !== null && atOnce === 1) {
+      const valueBytes =
+        unit.position === 'before'
+          ? crossChannelValueBits(unit, this.machine.peArray) / 8
+          : tile.elementBytes;
       sram.crossChannel.reads += vectors * (filters - maps);
       sram.crossChannel.writes += vectors * (filters - maps);
-      sram.crossChannel.bytes += 2 * vectors * (filters - maps) * rows * tile.elementBytes;
+      sram.crossChannel.bytes += 2 * vectors * (filters - maps) * rows * valueBytes;
     }
     const outputBytes = maps * post.outRows * post.outColumns * tile.elementBytes;
     if (post.poolKind !== 0) {

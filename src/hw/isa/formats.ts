@@ -68,6 +68,11 @@ export const formats = {
       { name: 'unsigned', bits: 1, meaning: 'values behind the requantiser (or the table) are unsigned' },
       { name: 'ratio', bits: 5, meaning: 'cross-channel pooling: maps a group (1: off)' },
       { name: 'mean', bits: 1, meaning: 'cross-channel pooling: 0 maximum, 1 mean' },
+      {
+        name: 'interleave',
+        bits: 5,
+        meaning: 'cross-channel pooling: groups whose maps take turns (0: one after the other)',
+      },
       { name: 'poolKind', bits: 2, meaning: 'spatial pooling: 0 off, 1 maximum, 2 average' },
       { name: 'windowRows', bits: 6, meaning: 'pooling window' },
       { name: 'windowColumns', bits: 6, meaning: 'pooling window' },

@@ -1,6 +1,5 @@
 /** A machine as one YAML file: every field with its unit and meaning. */
 import { z } from 'zod';
-import { containerBytes } from '../../core/fixed-point.ts';
 import { sum } from '../../core/integers.ts';
 import { buffersSchema } from '../buffers/buffers.ts';
 import { crossChannelBytes, crossChannelPoolSchema } from '../cross-channel-pool/config.ts';
@@ -63,9 +62,8 @@ export function bufferBytes(machine: MachineConfig, buffer: BufferName): number 
 /** Bytes of all on-chip buffers, the cross-channel pooling registers included. */
 export function totalBufferBytes(machine: MachineConfig): number {
   const { postProcessing, peArray } = machine;
-  const valueBytes = containerBytes(peArray.activationBits);
   return (
     sum(bufferNames.map((buffer) => bufferBytes(machine, buffer))) +
-    crossChannelBytes(postProcessing.crossChannelPool, peArray.rows, valueBytes)
+    crossChannelBytes(postProcessing.crossChannelPool, peArray)
   );
 }

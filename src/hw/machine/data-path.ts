@@ -197,14 +197,21 @@ export class DataPath implements TileData {
     const pools = post.poolKind !== 0;
     const [first, second] = map.stages;
 
+    // Groups that take turns: their maps side by side are one map, as the maxima are taken.
+    const open = Math.max(1, post.interleave);
+    const poolsSums = post.ratio > 1 && this.takesMaximaFirst(tile, post);
+    const reduces = post.ratio > 1 && !poolsSums;
     // The last stage that is in use writes to `out`.
-    let values = post.ratio > 1 || pools ? first : out;
-    if (post.requantise === 1) {
+    let values = reduces || pools ? first : out;
+    if (poolsSums) {
+      this.maximaOfSums(tile, post, maps, pixels, values);
+    } else if (post.requantise === 1) {
       this.requantise(tile, post, filters, pixels, values);
     } else {
       this.gather(tile, 0, values);
     }
     if (post.lookup === 1) {
+      assert(!poolsSums, 'a table need not keep the order of values');
       const count = filters * pixels;
       // The index has the format of the values.
       kernels.lookup(
@@ -218,21 +225,29 @@ export class DataPath implements TileData {
         values,
       );
     }
-    if (post.ratio > 1) {
+    if (reduces) {
       const reduced = pools ? second : out;
       if (post.mean === 1) {
         kernels.crossChannelMean(
           values,
-          maps,
+          maps / open,
           post.ratio,
-          pixels,
+          pixels * open,
           reduced,
           elementBytes,
           post.unsigned,
           this.rounding,
         );
       } else {
-        kernels.crossChannelMaximum(values, maps, post.ratio, pixels, reduced, elementBytes, post.unsigned);
+        kernels.crossChannelMaximum(
+          values,
+          maps / open,
+          post.ratio,
+          pixels * open,
+          reduced,
+          elementBytes,
+          post.unsigned,
+        );
       }
       values = reduced;
     }
@@ -294,6 +309,63 @@ export class DataPath implements TileData {
       this.overflows += kernels.requantiseWide(...to, bits, this.wraps);
     } else {
       kernels.requantise(...to);
+    }
+  }
+
+  /** Whether the unit sits in front of the requantiser, and the tile's sums come from the array. */
+  private takesMaximaFirst(tile: Tile, post: Post): boolean {
+    if (this.machine.postProcessing.crossChannelPool?.position !== 'before') return false;
+    assert(tile.stream === 0 && post.requantise === 1 && post.mean === 0, 'maxima of sums alone');
+    return true;
+  }
+
+  /** Bias, maxima over the filters of a group, and only then the scale: that of the group's last filter. */
+  private maximaOfSums(tile: Tile, post: Post, maps: number, pixels: number, out: number): void {
+    const { kernels, map } = this;
+    const isWide = this.isWide(tile);
+    const filters = maps * post.ratio;
+    const open = Math.max(1, post.interleave);
+    const from = map.buffers.parameter + post.parameterAddress;
+    const records = isWide ? this.wideRecords(from, filters) : from;
+    const bits = this.machine.peArray.accumulatorBits;
+    this.overflows += kernels.crossChannelSums(
+      map.accumulators,
+      maps,
+      post.ratio,
+      open,
+      pixels,
+      records,
+      isWide ? 1 : 0,
+      bits,
+      this.wraps,
+    );
+    this.groupRecords(records, isWide ? WIDE_RECORD_BYTES : RECORD_BYTES, maps, post.ratio, open);
+    const to = [
+      map.accumulators,
+      maps,
+      pixels,
+      map.records,
+      post.low,
+      post.high,
+      out,
+      post.zeroPoint,
+      this.rounding,
+      tile.elementBytes,
+    ] as const;
+    if (isWide) kernels.requantiseWide(...to, bits, this.wraps);
+    else kernels.requantise(...to);
+  }
+
+  /** A record a group, its last filter's without the bias; in order, so that records may be overwritten in place. */
+  private groupRecords(from: number, size: number, groups: number, ratio: number, open: number): void {
+    const view = new DataView(this.memory.buffer);
+    const biasBytes = size === WIDE_RECORD_BYTES ? 8 : 4;
+    for (let group = 0; group < groups; group++) {
+      const last = Math.floor(group / open) * ratio * open + (ratio - 1) * open + (group % open);
+      for (let byte = 0; byte < size; byte++) {
+        const value = byte < biasBytes ? 0 : view.getUint8(from + last * size + byte);
+        view.setUint8(this.map.records + group * size + byte, value);
+      }
     }
   }
 

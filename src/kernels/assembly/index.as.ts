@@ -9,5 +9,6 @@ export { requantise } from './requantise.as';
 export { requantiseWide } from './requantise-wide.as';
 export { widen, widenWide } from './widen.as';
 export { crossChannelMaximum, crossChannelMean } from './cross-channel.as';
+export { crossChannelSums } from './cross-channel-sums.as';
 export { averagePool, maximumPool } from './pool.as';
 export { copy, gather, lookup } from './move.as';

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { measureShipped } from '../../../scripts/area-cache.ts';
 import { FileCache, shippedCachePath, shippedCacheSchema } from '../../cli/area-cache.ts';
 import { InputError } from '../../core/diagnostics.ts';
+import { crossChannelPoolSchema } from '../../hw/cross-channel-pool/config.ts';
 import { machineWith } from '../../hw/machines.test-helper.ts';
 import { peArrayModules, peVerilog } from '../../hw/pe-array/verilog.ts';
 import type { VerilogModule } from '../../hw/verilog.ts';
@@ -153,7 +154,10 @@ describe('gates of the shipped machines', () => {
     const { postProcessing } = edge256;
     const machine = {
       ...edge256,
-      postProcessing: { ...postProcessing, crossChannelPool: { maximumRatio: 4, mean: true } },
+      postProcessing: {
+        ...postProcessing,
+        crossChannelPool: crossChannelPoolSchema.parse({ maximumRatio: 4, mean: true }),
+      },
     };
     await expect(measureMachine(machine, { library: own })).rejects.toThrow(
       /^edge-256: postProcessing\.crossChannelPool\.mean: .* expected false$/,

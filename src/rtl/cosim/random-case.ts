@@ -356,6 +356,7 @@ function randomPost(machine: MachineConfig, dice: Dice, numbers: Numbers, tile: 
     unsigned: numbers.isUnsigned ? 1 : 0,
     ratio: tile.depthwise === 1 ? 1 : dice.pick(ratios),
     mean: 0,
+    interleave: 0,
     countPadding: pooling.poolKind === 2 ? dice.bit() : 0,
     outRows: tile.outRows,
     outColumns: tile.outColumns,
