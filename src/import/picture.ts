@@ -13,6 +13,8 @@ import { writeFileAtomically } from './write-file.ts';
 const MAXIMUM_SIDE = 8192;
 /** Of width times height: what the decoders hold for each stays below 512 MiB. */
 const MAXIMUM_PIXELS = 2 ** 24;
+/** Pixels of a PNG before they become colours of 8 bits; the decoder keeps several copies. */
+const MAXIMUM_UNPACKED_BYTES = 2 ** 26;
 const MAXIMUM_BYTES = 64 * 1024 * 1024;
 /** Every scan of a progressive JPEG walks the whole picture: a file of tiny scans would take hours. */
 const MAXIMUM_SCANS = 64;
@@ -149,6 +151,9 @@ function decodePng(bytes: Uint8Array, file: string): Picture {
         interlaced: view.getUint8(at + 20) !== 0,
       };
       checkSize(header.width, header.height, file);
+    } else if (type === 'IHDR') {
+      // The decoder would believe the second one.
+      throw new Error('there is a second header');
     }
     if (type === 'IDAT') compressed.push(bytes.subarray(at + 8, at + 8 + length));
     at += 12 + length;
@@ -156,6 +161,11 @@ function decodePng(bytes: Uint8Array, file: string): Picture {
   }
   // The decoder inflates interlaced pictures without a bound, and takes a short stream for a dark picture, of any size.
   const needed = scanlineBytes(header!);
+  if (needed > MAXIMUM_UNPACKED_BYTES) {
+    throw new InputError(`unpacks to ${needed} bytes, expected at most ${MAXIMUM_UNPACKED_BYTES} (2^26)`, {
+      file,
+    });
+  }
   const maxOutputLength = needed + 1024;
   if (inflateSync(new Uint8Array(Buffer.concat(compressed)), { maxOutputLength }).length < needed)
     truncated(file);

@@ -8,10 +8,13 @@ import fc from 'fast-check';
 import jpeg from 'jpeg-js';
 import { PNG } from 'pngjs';
 import { parse } from 'yaml';
+import { InputError } from '../../src/core/diagnostics.ts';
 import { randomStream } from '../../src/core/random.ts';
 import { modelFiles } from '../../src/export/model/model.ts';
 import { writeFloatOnnx } from '../../src/export/onnx/float.ts';
 import { writeQuantisedOnnx } from '../../src/export/onnx/quantised.ts';
+import { fixtures } from '../../src/import/damaged.test-helper.ts';
+import { readDarknet } from '../../src/import/darknet/read.ts';
 import { DramTraceReader, type TraceFormat } from '../../src/import/dram-trace.ts';
 import { readDramFile } from '../../src/import/dram-yaml.ts';
 import type { ImportedNetwork } from '../../src/import/imported-network.ts';
@@ -22,6 +25,8 @@ import { externalDataIn } from '../../src/import/onnx/external-data.ts';
 import { readOnnx } from '../../src/import/onnx/read.ts';
 import { decodePicture } from '../../src/import/picture.ts';
 import { readSafetensors } from '../../src/import/safetensors/read.ts';
+import { convertTopology } from '../../src/import/tfjs/read.ts';
+import { parseTopology } from '../../src/import/tfjs/topology.ts';
 import { readTfjsWeights } from '../../src/import/tfjs-weights.ts';
 import { layerNetwork } from '../../src/quant/layers.ts';
 import { defaultNumbers } from '../../src/quant/numbers.ts';
@@ -268,12 +273,51 @@ function quantised(): FuzzedFormat {
   };
 }
 
+/** Darknet's text, with weights beside it that some damaged ones still fit. */
+function darknet(): FuzzedFormat {
+  return inFolder((folder) => {
+    const weights = join(folder, 'n.weights');
+    const random = randomStream(5);
+    // A header of the later version, then numbers; more than the text asks for are refused, as many are read.
+    const values = Float32Array.from({ length: 4096 }, () => (random() % 2001) / 1000 - 1);
+    const file = new Int32Array(5 + values.length);
+    file.set([0, 2, 0, 0, 0]);
+    file.set(new Int32Array(values.buffer), 5);
+    writeFileSync(weights, new Uint8Array(file.buffer));
+    return {
+      seeds: [encode(fixtures.cfg)],
+      mutate: (bytes, chance) => encode(mutateLines(decode(bytes).replaceAll('=', ' = '), chance)),
+      read(bytes) {
+        const text = decode(bytes);
+        useUp(readDarknet(text, 'n.cfg'));
+        try {
+          useUp(readDarknet(text, 'n.cfg', { weights }));
+        } catch (error) {
+          // Few damaged networks have as many weights.
+          if (!(error instanceof InputError)) throw error;
+        }
+      },
+    };
+  });
+}
+
+/** Layers of TensorFlow.js. */
+function tfjsModel(): FuzzedFormat {
+  return {
+    seeds: [encode(fixtures.json)],
+    mutate: mutateDocument,
+    read: (bytes) => useUp(convertTopology(parseTopology(decode(bytes), 'm.json'), 'm.json')),
+  };
+}
+
 /** By name; what is made is made when it is asked for. */
 export const fuzzedFormats: Readonly<Record<string, () => FuzzedFormat>> = {
   onnx,
   model,
   safetensors,
   tfjs,
+  tfjsModel,
+  darknet,
   png,
   jpeg: jpg,
   trace: () => trace('condensim'),
