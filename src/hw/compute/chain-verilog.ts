@@ -29,9 +29,17 @@ export function chainControlVerilog(machine: MachineConfig, shape: ComputeShape)
   const { columnCount, laneCount, sumAddress, recordWords } = shape;
   const record = addressBits(shape.parameters);
   const computeWord = commandBits('compute');
-  const postWord = commandBits('postProcess');
+  const { postWord } = shape;
+  const { handover, openGroups } = shape;
+  const isTree = handover > 1;
+  const takesTurns = openGroups > 1;
+  const levels = Math.log2(handover);
+  const slot = bitsFor(openGroups - 1);
   // Columns of two preloads, or a fold's tail.
   const jobs = bitsFor(2 * columns);
+  /** Words of as many records as `name` says; it has `width` bits. */
+  const recordsOf = (name: string, width: number): string =>
+    `(${resized(name, width, record)} * ${literal(record, recordWords)})`;
   const output = (name: string, width?: number, meaning?: string): Port => ({
     direction: 'output',
     name,
@@ -51,6 +59,13 @@ export function chainControlVerilog(machine: MachineConfig, shape: ComputeShape)
       '',
       'Start values come in one element behind the fold that leaves: with them the chain is busy for',
       `${columns + 1} cycles, without for as many as the fold has filters.`,
+      ...(isTree
+        ? [
+            '',
+            `Column c is on chain c mod ${handover}. The columns of a group leave together, a group a cycle; with start`,
+            'values behind, which come one a cycle, a group in as many cycles as it has columns.',
+          ]
+        : []),
     ],
     ports: [
       clockPort,
@@ -87,7 +102,19 @@ export function chainControlVerilog(machine: MachineConfig, shape: ComputeShape)
       output('vector_last_pixels', undefined, 'they are the last of their group of filters'),
       output('vector_last_group'),
       output('vector_lanes', laneCount),
-      output('record_address', record, 'of its parameter record, in words'),
+      ...(takesTurns ? [output('vector_slot', slot, 'which of the open groups it belongs to')] : []),
+      ...(isTree
+        ? [
+            output('vector_at', levels, 'chain of its first column'),
+            output('vector_last_at', levels, 'and of its last'),
+            output('vector_level', bitsFor(levels), '2^level columns'),
+          ]
+        : []),
+      output(
+        'record_address',
+        record,
+        isTree ? 'of the parameter record of chain 0, in words' : 'of its parameter record, in words',
+      ),
       output('tile_first', undefined, "the pooling unit's counters begin anew behind this cycle"),
       { ...output('settings', postWord, "post-processing of the vector's tile"), reg: true },
       { ...output('tile_out_rows', 16, 'before pooling'), reg: true },
@@ -113,22 +140,48 @@ export function chainControlVerilog(machine: MachineConfig, shape: ComputeShape)
         'from_',
       ),
       ...fieldWires('postProcess', 'post', ['parameterAddress'], 'from_'),
-      ...fieldWires('postProcess', 'settings', ['ratio'], 'now_'),
+      ...fieldWires('postProcess', 'settings', takesTurns ? ['ratio', 'interleave'] : ['ratio'], 'now_'),
       ...verilogLines(`
       // The fold on the chain.
       reg ${range(columnCount)} columns_left;
       reg to_sums, fill, last_block, last_pixels, last_group;
       reg ${range(laneCount)} lanes;
       // Cycles of the chain behind its last column, and of start values in front of a first fold.
-      reg ${range(jobs)} tail_left, tail, preload_left;
-      reg ${range(bitsFor(15))} member;
+      reg ${range(jobs)} tail_left, tail, preload_left;${isTree ? '' : `\n      reg ${range(bitsFor(15))} member;`}
 
       wire draining = columns_left != ${literal(columnCount, 0)};
+      `),
+      ...(isTree
+        ? verilogLines(`
+      // Columns that leave in one cycle.
+      wire ${range(columnCount)} at_once = to_sums ? ${literal(columnCount, 1)} : ${resized('now_ratio', 5, columnCount)};
+      wire last_column = columns_left == at_once;
+      wire last_member = 1'b1;
+      wire ready = ~pool_busy;
+      reg ${range(columnCount)} pace_left;
+      wire pacing = pace_left != ${literal(columnCount, 0)};
+      wire take = draining & (to_sums | ready) & ~pacing;
+      reg ${range(levels)} at;
+      assign vector_at = at;
+      assign vector_last_at = at + ${levels < columnCount ? `at_once${range(levels)}` : resized('at_once', columnCount, levels)} - ${literal(levels, 1)};
+      assign vector_level = ${Array.from({ length: levels }, (_, level) => `(at_once == ${literal(columnCount, 2 ** level)}) ? ${literal(bitsFor(levels), level)} : `).join('')}${literal(bitsFor(levels), levels)};
+      `)
+        : verilogLines(`
       wire last_column = columns_left == ${literal(columnCount, 1)};
       wire last_member = {1'b0, member} + 5'd1 == now_ratio;
       wire ready = ~last_member | ~pool_busy;
       wire take = draining & (to_sums | ready);
-
+      `)),
+      ...(takesTurns
+        ? verilogLines(`
+      // Whose turn it is among the open groups.
+      reg ${range(slot)} turn;
+      wire last_turn = (now_interleave == 5'd0) | ({${6 - slot}'d0, turn} + 6'd1 == {1'b0, now_interleave});
+      assign vector_slot = turn;
+      `)
+        : []),
+      '',
+      ...verilogLines(`
       // A streamed vector that waits to be taken.
       reg offered, offered_last_map, offered_last_pixels, offered_last_group;
       reg ${range(laneCount)} offered_lanes;
@@ -145,7 +198,7 @@ export function chainControlVerilog(machine: MachineConfig, shape: ComputeShape)
       ${hasStrips ? 'reg offered_strip_end;' : ''}
       ${hasStrips ? 'assign vector_strip_end = offered_strip_end;' : ''}
       assign vector = (take & ~to_sums) | offer_take;
-      assign vector_first = member == 4'd0;
+      assign vector_first = ${isTree ? "1'b1" : "member == 4'd0"};
       assign vector_last = last_member;
       assign vector_last_map = offered ? offered_last_map : last_block & last_column;
       assign vector_last_pixels = offered ? offered_last_pixels : last_pixels;
@@ -183,30 +236,57 @@ export function chainControlVerilog(machine: MachineConfig, shape: ComputeShape)
           offered <= 1'b0;
         end else begin
           if (swap) columns_left <= fold_columns;
-          else if (take) columns_left <= columns_left - ${literal(columnCount, 1)};
-          if (take & last_column & fill) tail_left <= tail;
+          else if (take) columns_left <= columns_left - ${isTree ? 'at_once' : literal(columnCount, 1)};
+          if (take & last_column & fill) tail_left <= tail${isTree ? ` + ${resized('at_once', columnCount, jobs)} - ${literal(jobs, 1)}` : ''};
           else if (trailing) tail_left <= tail_left - ${literal(jobs, 1)};
           if (preload) preload_left <= preload_two ? ${literal(jobs, 2 * columns)} : ${literal(jobs, columns)};
           else if (preloading) preload_left <= preload_left - ${literal(jobs, 1)};
           if (offer) offered <= 1'b1;
           else if (offer_take) offered <= 1'b0;
         end
-        if (tile_first) member <= 4'd0;
-        else if (vector) member <= last_member ? 4'd0 : member + 4'd1;
-      end
-
+      `),
+      ...(isTree
+        ? []
+        : [
+            "  if (tile_first) member <= 4'd0;",
+            `  else if (vector${takesTurns ? ' & last_turn' : ''}) member <= last_member ? 4'd0 : member + 4'd1;`,
+          ]),
+      ...(takesTurns
+        ? [
+            `  if (tile_first) turn <= ${literal(slot, 0)};`,
+            `  else if (vector) turn <= last_turn ? ${literal(slot, 0)} : turn + ${literal(slot, 1)};`,
+          ]
+        : []),
+      'end',
+      ...(isTree
+        ? verilogLines(`
+      always @(posedge clk)
+        if (rst) begin
+          at <= ${literal(levels, 0)};
+          pace_left <= ${literal(columnCount, 0)};
+        end else begin
+          if (take) at <= last_column ? ${literal(levels, 0)} : vector_last_at + ${literal(levels, 1)};
+          if (take & fill & ~last_column) pace_left <= at_once - ${literal(columnCount, 1)};
+          else if (pacing) pace_left <= pace_left - ${literal(columnCount, 1)};
+        end
+      `)
+        : []),
+      '',
+      ...verilogLines(`
       // The element behind a column that was taken follows a cycle later.
       reg shift_q, fill_q;
       always @(posedge clk) begin
-        shift_q <= ~rst & ((take & (fill | ~last_column)) | (tail_left > ${literal(jobs, 1)}));
+        shift_q <= ~rst & ((take & (fill | ~last_column)) | (tail_left > ${literal(jobs, 1)})${isTree ? ' | pacing' : ''});
         fill_q <= fill;
-      end
-      assign shift = shift_q | preloading;
+      end${isTree ? '' : '\n      assign shift = shift_q | preloading;'}
 
       // Parameter records: one a filter, again for every fold of pixels.
       reg ${range(record)} group_record, record_q;
-      wire ${range(record)} next_record = record_q + ${literal(record, recordWords)};
-      assign record_address = record_q;
+      ${
+        isTree
+          ? `wire ${range(record)} next_record = record_q + ${recordsOf('at_once', columnCount)};\n      assign record_address = record_q - ${recordsOf('at', levels)};`
+          : `wire ${range(record)} next_record = record_q + ${literal(record, recordWords)};\n      assign record_address = record_q;`
+      }
       always @(posedge clk)
         if (tile_first) begin
           group_record <= ${resized('from_parameter_address[23:2]', 22, record).replace(/^(\w+)\[23:2\]\[(\d+):0\]$/, (_, name, high) => `${name}[${Number(high) + 2}:2]`)};
@@ -243,7 +323,23 @@ export function chainControlVerilog(machine: MachineConfig, shape: ComputeShape)
           if (fill_end) fill_left <= (fill_left <= 17'd${columns}) ? fill_filters : fill_left - 17'd${columns};
         end
       end
-
+      `),
+      ...(isTree
+        ? verilogLines(`
+      // The chains of the columns that left, or the one whose start value comes in.
+      reg ${range(handover)} left_q;
+      wire ${range(handover)} leave = {${Array.from({ length: handover }, (_, chain) => handover - 1 - chain)
+        .map((chain) =>
+          chain === 0 ? "1'b1" : `at_once >= ${literal(columnCount, 2 ** Math.ceil(Math.log2(chain + 1)))}`,
+        )
+        .join(', ')}};
+      always @(posedge clk) left_q <= leave << at;
+      wire ${range(handover)} filled = ${literal(handover, 1)} << fill_column${range(levels)};
+      assign shift = fill_step ? filled : left_q & {${handover}{shift_q}};
+      `)
+        : []),
+      '',
+      ...verilogLines(`
       wire unused = &{tile, post, settings, from_accumulator_address, from_parameter_address};
       `),
     ],

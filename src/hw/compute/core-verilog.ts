@@ -8,7 +8,7 @@
 
 import { featureBufferModules } from '../buffers/feature-verilog.ts';
 import { wideBufferModules, wideShape } from '../buffers/wide-verilog.ts';
-import { crossChannelPoolModules } from '../cross-channel-pool/verilog.ts';
+import { crossChannelForm, crossChannelPoolModules } from '../cross-channel-pool/verilog.ts';
 import { formats } from '../isa/formats.ts';
 import { commandBits, fieldSlice, fieldWires } from '../isa/verilog.ts';
 import type { MachineConfig } from '../machine/config.ts';
@@ -16,7 +16,13 @@ import { accumulatorBytes } from '../pe-array/config.ts';
 import { peArrayModules, peArrayWidths } from '../pe-array/verilog.ts';
 import { operandMultiplierBits, usesWideRecords } from '../requantise/parameters.ts';
 import { lookupTableModules, tableWordAddressBits } from '../requantise/table-verilog.ts';
-import { requantiseInputBits, requantiseModules, streamedBits, valueBits } from '../requantise/verilog.ts';
+import {
+  requantiseInputBits,
+  requantiseModules,
+  requantisers,
+  streamedBits,
+  valueBits,
+} from '../requantise/verilog.ts';
 import { averageVerilog, sideBits } from '../spatial-pool/average-verilog.ts';
 import { distanceBits, spatialPoolVerilog } from '../spatial-pool/verilog.ts';
 import {
@@ -41,6 +47,9 @@ import { writeFields, writeSequencerVerilog } from './write-verilog.ts';
 
 /** Cycles from a vector's take to its values in front of cross-channel pooling, without spare stages. */
 const takeToValues = 6;
+
+/** Cycles from a vector's take to its sums. */
+const takeToSums = 2;
 
 /** More tiles than the deepest pipeline holds: one takes three cycles at least. */
 const tilesInFlightBits = 5;
@@ -272,7 +281,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
   const input = requantiseInputBits(machine);
   const streamed = streamedBits(machine);
   const word = Math.max(commandBits('compute'), commandBits('postProcess'));
-  const post = commandBits('postProcess');
+  const post = shape.postWord;
   const tile = commandBits('compute');
   const { multiplierBits, lookupTable } = postProcessing.requantise;
   const isWide = usesWideRecords(machine);
@@ -283,6 +292,14 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
   const fields = writeFields(shape);
   const fieldBits = fields.reduce((sum, { width }) => sum + (width ?? 1), 0);
   const stages = takeToValues + spareStages;
+  const { handover, openGroups, poolsSums } = shape;
+  const isTree = handover > 1;
+  const levels = Math.log2(handover);
+  const form = crossChannelForm(machine);
+  const requantised = requantisers(machine);
+  /** Where cross-channel pooling has its values: stages behind the take. */
+  const poolStage = poolsSums ? takeToSums : stages;
+  const recordBits = 32 * shape.recordWords;
   const tableAddress = lookupTable === null ? 0 : tableWordAddressBits(machine);
   const tableBytes = stored / 8;
   const hasPool = shape.line !== undefined;
@@ -301,7 +318,30 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     ? { bias: 0, positive: 64, negative: 96, shift: 128 }
     : { bias: 0, positive: 32, negative: 48, shift: 64 };
   const biasBits = isWide ? 64 : 32;
-  const bias = acc <= biasBits ? `record[${acc - 1}:0]` : signExtend('record_bias', biasBits, acc);
+  const biasOf = (from: string): string =>
+    acc <= biasBits ? `${from}[${acc - 1}:0]` : signExtend(`${from}_bias`, biasBits, acc);
+  /** An instance of the requantiser; maxima of sums have their bias already. */
+  const requantiseLines = (
+    instance: string,
+    out: string,
+    from: { readonly values: string; readonly record: string },
+  ): string[] =>
+    verilogLines(`
+    requantise ${instance} (
+      .clk(clk),
+      .values(${from.values}),
+      ${input > acc && !poolsSums ? `.streamed(${from.record === 'record' ? 'from_stream_2' : "1'b0"}),` : ''}
+      ${poolsSums ? '' : `.bias(${biasOf(from.record)}),`}
+      .positive_multiplier(${from.record}[${record.positive + multiplierBits - 1}:${record.positive}]),
+      .negative_multiplier(${from.record}[${record.negative + multiplierBits - 1}:${record.negative}]),
+      .shift(${from.record}[${record.shift + 5}:${record.shift}]),
+      .low(set_low_2),
+      .high(set_high_2),
+      .zero_point(set_zero_point_2),
+      .bypass(~set_requantise_2),
+      .out(${out})
+    );
+    `);
   const body: string[] = [
     ...verilogLines(`
     // The command at the head, and the sequencer.
@@ -341,7 +381,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
 
     // The chain, and what is taken from it or from the stream.
     ${hasStrips ? 'wire from_strip, vector_strip_end;' : ''}
-    wire pool_busy, shift, from_stream, vector, vector_first, vector_last, vector_last_map, vector_last_pixels;
+    ${isTree ? `wire ${range(handover)} shift;\n    wire ${range(levels)} vector_at, vector_last_at;\n    wire ${range(bitsFor(levels))} vector_level;\n    ` : ''}${openGroups > 1 ? `wire ${range(bitsFor(openGroups - 1))} vector_slot;\n    ` : ''}wire pool_busy, ${isTree ? '' : 'shift, '}from_stream, vector, vector_first, vector_last, vector_last_map, vector_last_pixels;
     wire vector_last_group, tile_first, signal_store, sum_write;
     wire ${range(laneCount)} vector_lanes;
     wire ${range(addressBits(parameters))} record_address;
@@ -349,7 +389,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     wire [15:0] tile_out_rows, tile_out_columns;
     wire ${range(sumAddress)} sum_write_address, sum_read_address;
     chain_control chain (
-      ${connect(['clk', 'rst', 'swap', 'preload', 'preload_two', 'stream_start', 'fetch', 'offer', ...(hasStrips ? ['strip_end', 'from_strip', 'vector_strip_end'] : []), 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post', 'pool_busy', 'chain_free', 'offer_free', 'stream_end', 'shift', 'from_stream', 'vector', 'vector_first', 'vector_last', 'vector_last_map', 'vector_last_pixels', 'vector_last_group', 'vector_lanes', 'record_address', 'tile_first', 'settings', 'tile_out_rows', 'tile_out_columns', 'signal_store', 'sum_write', 'sum_write_address', 'sum_read_address'])}
+      ${connect(['clk', 'rst', 'swap', 'preload', 'preload_two', 'stream_start', 'fetch', 'offer', ...(hasStrips ? ['strip_end', 'from_strip', 'vector_strip_end'] : []), 'fold_columns', 'fold_fill', 'fold_last_block', 'fold_last_pixels', 'fold_last_group', 'fold_first', 'fold_lanes', 'tile', 'post', 'pool_busy', 'chain_free', 'offer_free', 'stream_end', 'shift', 'from_stream', 'vector', 'vector_first', 'vector_last', 'vector_last_map', 'vector_last_pixels', 'vector_last_group', 'vector_lanes', ...(shape.openGroups > 1 ? ['vector_slot'] : []), ...(isTree ? ['vector_at', 'vector_last_at', 'vector_level'] : []), 'record_address', 'tile_first', 'settings', 'tile_out_rows', 'tile_out_columns', 'signal_store', 'sum_write', 'sum_write_address', 'sum_read_address'])}
     );
 
     // Operands: a cycle behind the sequencer. The zero point and signedness are the tile's, which ends later.
@@ -406,7 +446,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       end
     endgenerate
 
-    wire ${range(rows * acc)} chain_out, start_sums;
+    ${isTree ? `wire ${range(rows * acc)} start_sums;\n    wire ${range(handover * rows * acc)} chain_out;` : `wire ${range(rows * acc)} chain_out, start_sums;`}
     ${hasStrips ? `wire ${range(rows * acc)} strip_sums;` : ''}
     ${hasStrips ? 'reg depthwise_read_1;' : ''}
     ${hasStrips ? 'always @(posedge clk) depthwise_read_1 <= depthwise_read & ~rst;' : ''}
@@ -427,7 +467,17 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       .chain_in(start_sums),
       .chain_out(chain_out)
     );
-
+    `),
+    ...(isTree
+      ? [
+          ...delayed('vector_at', poolStage, levels),
+          ...delayed('vector_last_at', 2, levels),
+          ...delayed('vector_level', poolStage, bitsFor(levels)),
+        ]
+      : []),
+    ...(openGroups > 1 ? delayed('vector_slot', poolStage, bitsFor(openGroups - 1)) : []),
+    '',
+    ...verilogLines(`
     // Partial sums: written two cycles behind the take, read as the chain shifts.
     wire sum_kept = sum_write & ~rst;
     `),
@@ -440,11 +490,11 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       .read_data(start_sums),
       .write(sum_kept_2),
       .write_address(sum_write_address_2),
-      .write_data(chain_out)
+      .write_data(${isTree ? `chain_out[vector_at_2 * ${rows * acc} +: ${rows * acc}]` : 'chain_out'})
     );
 
     // What streams past the array. The record of an operand is there three cycles behind its \`fetch\`.
-    wire ${range(32 * shape.recordWords)} record;
+    ${isTree ? `wire ${range(handover * recordBits)} records;\n    ` : ''}wire ${range(recordBits)} record${isTree ? ` = records${range(recordBits)}` : ''};
     `),
     ...delayed('fetch', 2),
     `reg ${range(operandBits)} operand_2;`,
@@ -484,13 +534,18 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     parameter_buffer parameter_memory (
       .clk(clk),
       .read_address(record_address_1),
-      .read_data(record),
+      .read_data(${isTree ? 'records' : 'record'}),
       .write(parameter_write),
       .write_word(parameter_write_word),
       .write_data(parameter_write_data)
     );
     `),
-    ...(acc > biasBits ? [`wire ${range(biasBits)} record_bias = record[${biasBits - 1}:0];`] : []),
+    ...Array.from({ length: handover - 1 }, (_, other) => columnLines(shape, input, acc, other + 1)).flat(),
+    ...(acc > biasBits
+      ? Array.from({ length: handover }, (_, column) => (column === 0 ? 'record' : `record_${column}`)).map(
+          (from) => `wire ${range(biasBits)} ${from}_bias = ${from}[${biasBits - 1}:0];`,
+        )
+      : []),
     ...fieldWires(
       'postProcess',
       'settings',
@@ -508,26 +563,28 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     ...delayed('set_high', 2, 17),
     ...delayed('set_zero_point', 2, 17),
     ...(lookupTable === null ? [] : [...delayed('set_lookup', 5), ...delayed('set_unsigned', 5)]),
+    ...(poolsSums ? sumPoolLines(machine, shape, biasOf) : []),
     ...verilogLines(`
-    wire ${range(rows * valueBits)} scaled, settled;
-    requantise scale (
-      .clk(clk),
-      .values(sums),
-      ${input > acc ? '.streamed(from_stream_2),' : ''}
-      .bias(${bias}),
-      .positive_multiplier(record[${record.positive + multiplierBits - 1}:${record.positive}]),
-      .negative_multiplier(record[${record.negative + multiplierBits - 1}:${record.negative}]),
-      .shift(record[${record.shift + 5}:${record.shift}]),
-      .low(set_low_2),
-      .high(set_high_2),
-      .zero_point(set_zero_point_2),
-      .bypass(~set_requantise_2),
-      .out(scaled)
-    );
+    wire ${range(requantised * rows * valueBits)} scaled, settled;
     `),
+    ...(poolsSums
+      ? requantiseLines('scale', 'scaled', {
+          values: 'pooled',
+          record: isTree ? 'last_record' : 'record',
+        })
+      : Array.from({ length: requantised }, (_, column) =>
+          requantiseLines(
+            isTree ? `scale_${column}` : 'scale',
+            isTree ? `scaled[${(column + 1) * rows * valueBits - 1}:${column * rows * valueBits}]` : 'scaled',
+            {
+              values: column === 0 ? 'sums' : `column_sums_${column}`,
+              record: column === 0 ? 'record' : `record_${column}`,
+            },
+          ),
+        ).flat()),
     ...(lookupTable === null
       ? [
-          `reg ${range(rows * valueBits)} scaled_1;`,
+          `reg ${range(requantised * rows * valueBits)} scaled_1;`,
           'always @(posedge clk) scaled_1 <= scaled;',
           'assign settled = scaled_1;',
         ]
@@ -545,34 +602,45 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     );
     `)),
     ...verilogLines(`
-    wire ${range(rows * value)} narrowed;
+    wire ${range(requantised * rows * value)} narrowed;
     generate
-      for (i = 0; i < ${rows}; i = i + 1) begin : narrow
+      for (i = 0; i < ${requantised * rows}; i = i + 1) begin : narrow
         assign ${lane('narrowed', value)} = settled[i * ${valueBits} +: ${value}];
       end
     endgenerate
     `),
-    ...delayed('narrowed', spareStages, rows * value),
-    `wire ${range(rows * value)} entering = narrowed${spareStages > 0 ? `_${spareStages}` : ''};`,
+    ...delayed('narrowed', spareStages, requantised * rows * value),
+    `wire ${range(requantised * rows * value)} entering = narrowed${spareStages > 0 ? `_${spareStages}` : ''};`,
     '',
     '// Cross-channel pooling, as the vector was taken.',
-    'wire taken = vector & ~rst;',
-    ...delayed('taken', stages),
-    ...delayed('vector_first', stages),
-    ...delayed('vector_last', stages),
+    ...(poolsSums
+      ? ['wire [1:0] unused_vector = {vector_first, vector_last};']
+      : [
+          'wire taken = vector & ~rst;',
+          ...delayed('taken', stages),
+          ...delayed('vector_first', stages),
+          ...delayed('vector_last', stages),
+        ]),
     `wire ${range(rows * value)} reduced;`,
-    ...(postProcessing.crossChannelPool === null
+    ...(form === undefined || poolsSums
       ? [
           'assign reduced = entering;',
-          `wire unused_vector = taken_${stages} & vector_first_${stages} & vector_last_${stages};`,
+          ...(poolsSums
+            ? []
+            : [`wire unused_vector = taken_${stages} & vector_first_${stages} & vector_last_${stages};`]),
         ]
-      : verilogLines(`
+      : form.kind === 'tree'
+        ? [
+            ...treeInstance('entering', 'reduced', stages),
+            `wire unused_vector = taken_${stages} & vector_first_${stages} & vector_last_${stages};`,
+          ]
+        : verilogLines(`
     wire reduced_valid;
     cross_channel_pool across_channels (
       .clk(clk),
       .valid(taken_${stages}),
       .first(vector_first_${stages}),
-      .last(vector_last_${stages}),
+      .last(vector_last_${stages}),${openGroups > 1 ? `\n      .slot(vector_slot_${stages}),` : ''}
       .values(entering),
       .out_valid(reduced_valid),
       .out(reduced)
@@ -701,6 +769,124 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     ],
     body,
   });
+}
+
+/** Sums and record of a column that leaves beside that of chain 0. */
+function columnLines(
+  { rows, recordWords }: ComputeShape,
+  input: number,
+  acc: number,
+  column: number,
+): string[] {
+  const bits = 32 * recordWords;
+  return verilogLines(`
+    wire ${range(bits)} record_${column} = records[${(column + 1) * bits - 1}:${column * bits}];
+    wire ${range(rows * input)} column_sums_${column};
+    generate
+      for (i = 0; i < ${rows}; i = i + 1) begin : column_${column}
+        wire ${range(acc)} sum = chain_out[(${column * rows} + i) * ${acc} +: ${acc}];
+        assign column_sums_${column}[i * ${input} +: ${input}] = ${signExtend('sum', acc, input)};
+      end
+    endgenerate
+  `);
+}
+
+/** A tree over columns, \`stage\` cycles behind the take. */
+function treeInstance(values: string, out: string, stage: number): string[] {
+  return verilogLines(`
+    cross_channel_pool across_channels (
+      .values(${values}),
+      .level(vector_level_${stage}),
+      .at(vector_at_${stage}),
+      .out(${out})
+    );
+  `);
+}
+
+/** In front of the requantiser: biases, and maxima of what they make; a stream passes. */
+function sumPoolLines(
+  machine: MachineConfig,
+  shape: ComputeShape,
+  biasOf: (record: string) => string,
+): string[] {
+  const { rows, handover, openGroups, recordWords } = shape;
+  const acc = machine.peArray.accumulatorBits;
+  const input = requantiseInputBits(machine);
+  const isTree = handover > 1;
+  const recordBits = 32 * recordWords;
+  const lane = (name: string, bits: number): string => `${name}[i * ${bits} +: ${bits}]`;
+  const others = Array.from({ length: handover - 1 }, (_, other) => other + 1);
+  return [
+    ...verilogLines(`
+    wire ${range(rows * input)} biased;
+    wire ${range(rows * acc)} biased_sums, maxima_of_sums;
+    generate
+      for (i = 0; i < ${rows}; i = i + 1) begin : add_bias
+        bias_lane unit (
+          .value(${lane('sums', input)}),
+          ${input > acc ? '.streamed(from_stream_2),' : ''}
+          .bypass(~set_requantise_2),
+          .bias(${biasOf('record')}),
+          .out(${lane('biased', input)})
+        );
+        assign ${lane('biased_sums', acc)} = biased[i * ${input} +: ${acc}];
+      end
+    endgenerate
+    `),
+    ...others.flatMap((column) =>
+      verilogLines(`
+    wire ${range(rows * acc)} biased_sums_${column};
+    generate
+      for (i = 0; i < ${rows}; i = i + 1) begin : add_bias_${column}
+        wire ${range(acc)} sum = column_sums_${column}[i * ${input} +: ${acc}];
+        column_bias_lane unit (
+          .value(sum),
+          .bias(${biasOf(`record_${column}`)}),
+          .out(${lane(`biased_sums_${column}`, acc)})
+        );
+      end
+    endgenerate
+      `),
+    ),
+    ...(isTree
+      ? [
+          `wire ${range(handover * rows * acc)} columns_at_once = {${[...others]
+            .reverse()
+            .map((column) => `biased_sums_${column}, `)
+            .join('')}biased_sums};`,
+          ...treeInstance('columns_at_once', 'maxima_of_sums', takeToSums),
+          `wire ${range(recordBits)} last_record = records[vector_last_at_2 * ${recordBits} +: ${recordBits}];`,
+        ]
+      : [
+          'wire taken = vector & ~rst;',
+          ...delayed('taken', takeToSums),
+          ...delayed('vector_first', takeToSums),
+          ...delayed('vector_last', takeToSums),
+          ...verilogLines(`
+    wire maxima_valid;
+    cross_channel_pool across_channels (
+      .clk(clk),
+      .valid(taken_2),
+      .first(vector_first_2),
+      .last(vector_last_2),
+      ${openGroups > 1 ? '.slot(vector_slot_2),' : ''}
+      .values(biased_sums),
+      .out_valid(maxima_valid),
+      .out(maxima_of_sums)
+    );
+    wire unused_maxima = maxima_valid;
+          `),
+        ]),
+    ...verilogLines(`
+    wire ${range(rows * input)} pooled;
+    generate
+      for (i = 0; i < ${rows}; i = i + 1) begin : past_maxima
+        wire ${range(acc)} most = ${lane('maxima_of_sums', acc)};
+        assign ${lane('pooled', input)} = ${input > acc ? `from_stream_2 ? ${lane('biased', input)} : ${signExtend('most', acc, input)}` : 'most'};
+      end
+    endgenerate
+    `),
+  ];
 }
 
 /** The pooling unit, its line buffer, and the choice between pooled and plain values. */

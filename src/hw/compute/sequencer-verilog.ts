@@ -41,7 +41,7 @@ export function tileSequencerVerilog(machine: MachineConfig, shape: ComputeShape
   const weightAddress = addressBits(shape.weights);
   const weightShift = Math.log2(shape.storedWeight / 8);
   const computeWord = commandBits('compute');
-  const postWord = commandBits('postProcess');
+  const { postWord } = shape;
   const commandWord = Math.max(computeWord, postWord);
   const start = bitsFor(startCycles - 1);
   const P = positionBits;

@@ -3,6 +3,8 @@ import { InputError } from '../../core/diagnostics.ts';
 import { containerBytes } from '../../core/fixed-point.ts';
 import { type FeatureShape, featureShape } from '../buffers/feature-verilog.ts';
 import { type WideBuffer, wideShape } from '../buffers/wide-verilog.ts';
+import { handoverColumns } from '../cross-channel-pool/config.ts';
+import { postProcessBits } from '../isa/verilog.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import { accumulatorBytes } from '../pe-array/config.ts';
 import { peArrayLatency } from '../pe-array/verilog.ts';
@@ -29,6 +31,14 @@ export interface ComputeShape {
   readonly output: WideBuffer;
   /** Absent without a pooling unit. */
   readonly line: WideBuffer | undefined;
+  /** Columns that leave the chain in one cycle at most: 1, or a power of two that divides the columns. */
+  readonly handover: number;
+  /** Groups of maps that may be open at once. */
+  readonly openGroups: number;
+  /** Whether cross-channel pooling takes sums, in front of the requantiser. */
+  readonly poolsSums: boolean;
+  /** Bits of a `postProcess` word that are kept. */
+  readonly postWord: number;
   /** 32-bit words of a parameter record. */
   readonly recordWords: number;
   /** Vectors of R sums the accumulator buffer holds, and bits of their number. */
@@ -108,6 +118,9 @@ export function computeShape(machine: MachineConfig): ComputeShape {
         `expected at most ${Math.floor(Math.sqrt((2 ** windowSum - 1) / (2 ** peArray.activationBits - 1)))}, or average: false`,
     );
   }
+  const unit = postProcessing.crossChannelPool;
+  const handover = handoverColumns(unit, columns);
+  const openGroups = unit?.form === 'running' ? unit.depth : 1;
   const sumVectors = Math.max(
     1,
     Math.floor(buffers.accumulator.bytes / (rows * accumulatorBytes(peArray.accumulatorBits))),
@@ -132,7 +145,8 @@ export function computeShape(machine: MachineConfig): ComputeShape {
       holds: 'words of parameter records',
       bits: 32,
       values: Math.max(1, Math.floor(buffers.parameter.bytes / 4)),
-      lanes: parameterRecordBytes(machine) / 4,
+      // The records of all columns that leave at once.
+      lanes: (handover * parameterRecordBytes(machine)) / 4,
       use: 'load',
     },
     output: {
@@ -154,6 +168,10 @@ export function computeShape(machine: MachineConfig): ComputeShape {
             lanes: (averages ? 2 : 1) * pooledLanes,
             use: 'both',
           },
+    handover,
+    openGroups,
+    poolsSums: unit?.position === 'before',
+    postWord: postProcessBits(openGroups > 1),
     recordWords: parameterRecordBytes(machine) / 4,
     sumVectors,
     sumAddress: bitsFor(sumVectors - 1),

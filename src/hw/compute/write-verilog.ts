@@ -6,7 +6,7 @@
  * It works in the chain controller's cycle; the values follow with the latency of post-processing.
  */
 
-import { commandBits, fieldWires } from '../isa/verilog.ts';
+import { fieldWires } from '../isa/verilog.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import { sideBits } from '../spatial-pool/average-verilog.ts';
 import { distanceBits } from '../spatial-pool/verilog.ts';
@@ -83,7 +83,7 @@ function averageFields({ value }: ComputeShape): readonly WriteField[] {
 
 export function writeSequencerVerilog(machine: MachineConfig, shape: ComputeShape): VerilogModule {
   const { laneCount } = shape;
-  const postWord = commandBits('postProcess');
+  const { postWord } = shape;
   const input = (name: string, width?: number, meaning?: string): Port => ({
     direction: 'input',
     name,

@@ -83,6 +83,17 @@ export function columnsAtOnce(config: CrossChannelPoolConfig | null, ratio: numb
 }
 
 /**
+ * Columns that the chain of a machine can hand over in one cycle: those of the largest group its tree takes, which must
+ * share out the array's columns evenly; 1 without a tree.
+ */
+export function handoverColumns(config: CrossChannelPoolConfig | null, arrayColumns: number): number {
+  if (config?.form !== 'tree') return 1;
+  let most = config.maximumRatio;
+  while (arrayColumns % most !== 0) most /= 2;
+  return most;
+}
+
+/**
  * Groups of maps whose filters take turns in a tile of `maps` maps (a group of filters of the convolution): the largest
  * divisor of them that the unit keeps open.
  */

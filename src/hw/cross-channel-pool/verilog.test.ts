@@ -54,36 +54,47 @@ describe('cross-channel pooling in Verilog', () => {
     );
   });
 
-  it.for(engines)('$name: finds the maxima of neighbouring lanes', async ({ run, share, absent }, {
+  it.for(engines)('$name: finds the maxima of columns that come at once', async ({ run, share, absent }, {
     skip,
   }) => {
     skip(absent, 'Icarus is not installed');
     await fc.assert(
       fc.asyncProperty(
-        between(1, 3),
+        between(1, 4),
         between(1, 4),
         between(2, 40),
         fc.nat(),
-        async (groups, levels, bits, seed) => {
+        async (lanes, levels, bits, seed) => {
           const next = randomStream(seed);
-          const ratio = 2 ** levels;
-          const lanes = groups * ratio;
-          const vectors = Array.from({ length: 40 }, () =>
-            Array.from({ length: lanes }, () =>
-              Number(BigInt.asIntN(bits, (BigInt(next()) << 32n) | BigInt(next()))),
-            ),
-          );
-          const module = crossChannelVerilog({ kind: 'tree', lanes, bits, ratio });
-          const cycles = vectors.map((values) => ({ values: pack(values, bits) }));
+          const columns = 2 ** levels;
+          const cases = Array.from({ length: 40 }, () => {
+            const level = next() % (levels + 1);
+            return {
+              level,
+              at: (next() % 2 ** (levels - level)) * 2 ** level,
+              values: Array.from({ length: columns * lanes }, () =>
+                Number(BigInt.asIntN(bits, (BigInt(next()) << 32n) | BigInt(next()))),
+              ),
+            };
+          });
+          const module = crossChannelVerilog({ kind: 'tree', lanes, bits, columns });
+          const cycles = cases.map(({ level, at, values }) => ({
+            level: BigInt(level),
+            at: BigInt(at),
+            values: pack(values, bits),
+          }));
           (await run([module], module.name, cycles)).forEach(({ out }, index) => {
-            const wanted = Array.from({ length: groups }, (_, group) =>
-              Math.max(...vectors[index]!.slice(group * ratio, (group + 1) * ratio)),
+            const { level, at, values } = cases[index]!;
+            const wanted = Array.from({ length: lanes }, (_, lane) =>
+              Math.max(
+                ...Array.from({ length: 2 ** level }, (__, column) => values[(at + column) * lanes + lane]!),
+              ),
             );
-            expect(unpack(out!, bits, groups)).toEqual(wanted);
+            expect(unpack(out!, bits, lanes)).toEqual(wanted);
           });
         },
       ),
-      { seed: 55, numRuns: Math.ceil(20 * share) },
+      { seed: 55, numRuns: Math.ceil(24 * share) },
     );
   });
 
@@ -92,7 +103,8 @@ describe('cross-channel pooling in Verilog', () => {
     for (const form of [
       { kind: 'running', lanes: 3, bits: 9, depth: 1 },
       { kind: 'running', lanes: 1, bits: 17, depth: 5 },
-      { kind: 'tree', lanes: 8, bits: 32, ratio: 4 },
+      { kind: 'tree', lanes: 3, bits: 32, columns: 4 },
+      { kind: 'tree', lanes: 1, bits: 9, columns: 2 },
     ] as const) {
       const module = crossChannelVerilog(form);
       expect(lint([module], module.name)).toBe('');

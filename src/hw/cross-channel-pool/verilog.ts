@@ -1,5 +1,5 @@
 /**
- * The cross-channel pooling (CCP) unit in Verilog: the one that machines have, and variants of it whose cost can be compared.
+ * The cross-channel pooling (CCP) unit in Verilog, in every form that a machine may have.
  */
 import { assert } from '../../core/diagnostics.ts';
 import type { MachineConfig } from '../machine/config.ts';
@@ -7,10 +7,12 @@ import {
   bitsFor,
   type CountedModule,
   clockPort,
+  literal,
   range,
   type VerilogModule,
   verilogModule,
 } from '../verilog.ts';
+import { handoverColumns } from './config.ts';
 
 /** A way of taking maxima over channels. */
 export type CrossChannelForm =
@@ -21,32 +23,40 @@ export type CrossChannelForm =
       readonly lanes: number;
       /** Bits of a value, signed. */
       readonly bits: number;
-      /** Maxima kept open a lane: vectors of so many pixel groups may come in turn. */
+      /** Maxima kept open a lane: vectors of so many groups may come in turn. */
       readonly depth: number;
     }
-  /** Over `ratio` neighbouring lanes that hold channels of one pixel: combinational. */
-  | { readonly kind: 'tree'; readonly lanes: number; readonly bits: number; readonly ratio: number };
+  /** Over neighbouring columns that come in one cycle: combinational. */
+  | {
+      readonly kind: 'tree';
+      readonly lanes: number;
+      readonly bits: number;
+      /** Columns that come at once, a power of two from 2 on; groups are as large, or halves, quarters.. of it. */
+      readonly columns: number;
+    };
 
-/** Bits of the unit's values: activations, signed or not, as signed numbers. */
-export function crossChannelBits({ peArray }: MachineConfig): number {
-  return peArray.activationBits + 1;
+/** Bits of the unit's values, as signed numbers: sums, or activations, which may be signed or not. */
+export function crossChannelBits({ peArray, postProcessing }: MachineConfig): number {
+  return postProcessing.crossChannelPool?.position === 'before'
+    ? peArray.accumulatorBits
+    : peArray.activationBits + 1;
+}
+
+/** What a machine's unit is; undefined without one, and for a tree over columns that cannot be shared out. */
+export function crossChannelForm(machine: MachineConfig): CrossChannelForm | undefined {
+  const unit = machine.postProcessing.crossChannelPool;
+  if (unit === null) return undefined;
+  const { rows: lanes, columns } = machine.peArray;
+  const bits = crossChannelBits(machine);
+  if (unit.form === 'running') return { kind: 'running', lanes, bits, depth: unit.depth };
+  const handover = handoverColumns(unit, columns);
+  return handover === 1 ? undefined : { kind: 'tree', lanes, bits, columns: handover };
 }
 
 /** The machine's unit; none for a machine without one. */
 export function crossChannelPoolModules(machine: MachineConfig): readonly CountedModule[] {
-  return machine.postProcessing.crossChannelPool === null
-    ? []
-    : [{ ...crossChannelPoolVerilog(machine), count: 1 }];
-}
-
-/** The machine's unit: running maxima of one value a lane, behind the requantiser. */
-export function crossChannelPoolVerilog(machine: MachineConfig): VerilogModule {
-  return crossChannelVerilog({
-    kind: 'running',
-    lanes: machine.peArray.rows,
-    bits: crossChannelBits(machine),
-    depth: 1,
-  });
+  const form = crossChannelForm(machine);
+  return form === undefined ? [] : [{ ...crossChannelVerilog(form), count: 1 }];
 }
 
 /** Any form of the unit, as module `cross_channel_pool`. */
@@ -100,46 +110,51 @@ function running({ lanes, bits, depth }: Extract<CrossChannelForm, { kind: 'runn
   });
 }
 
-function tree({ lanes, bits, ratio }: Extract<CrossChannelForm, { kind: 'tree' }>): VerilogModule {
-  const levels = Math.log2(ratio);
-  assert(Number.isInteger(levels) && levels >= 1 && lanes % ratio === 0, `${lanes} lanes by ${ratio}`);
-  const body: string[] = [];
-  for (let level = 1; level <= levels; level++) {
-    const from = level === 1 ? 'values' : `level_${level - 1}`;
-    const to = level === levels ? 'out' : `level_${level}`;
-    const count = lanes / 2 ** level;
-    const left = `${from}[2 * i * ${bits} +: ${bits}]`;
-    const right = `${from}[(2 * i + 1) * ${bits} +: ${bits}]`;
-    if (to !== 'out') body.push(`wire ${range(count * bits)} ${to};`);
+function tree({ lanes, bits, columns }: Extract<CrossChannelForm, { kind: 'tree' }>): VerilogModule {
+  const levels = Math.log2(columns);
+  assert(Number.isInteger(levels) && levels >= 1, `a tree over ${columns} columns`);
+  const level = bitsFor(levels);
+  const width = lanes * bits;
+  const body: string[] = [`wire ${range(columns * width)} maxima_0 = values;`];
+  for (let to = 1; to <= levels; to++) {
+    const count = (columns / 2 ** to) * lanes;
+    const left = `left[i * ${bits} +: ${bits}]`;
+    const pairs = columns / 2 ** to;
     body.push(
+      `wire ${range(count * bits)} maxima_${to};`,
       'generate',
-      `  for (i = 0; i < ${count}; i = i + 1) begin : maxima_${level}`,
-      `    assign ${to}[i * ${bits} +: ${bits}] = ($signed(${left}) > $signed(${right}))`,
-      `      ? ${left} : ${right};`,
+      `  for (c = 0; c < ${pairs}; c = c + 1) begin : pairs_${to}`,
+      `    wire ${range(width)} left = maxima_${to - 1}[2 * c * ${width} +: ${width}];`,
+      `    wire ${range(width)} right = maxima_${to - 1}[(2 * c + 1) * ${width} +: ${width}];`,
+      `    for (i = 0; i < ${lanes}; i = i + 1) begin : lane`,
+      `      assign maxima_${to}[(c * ${lanes} + i) * ${bits} +: ${bits}] =`,
+      `        ($signed(${left}) > $signed(right[i * ${bits} +: ${bits}])) ? ${left} : right[i * ${bits} +: ${bits}];`,
+      '    end',
       '  end',
       'endgenerate',
     );
   }
+  const chosen = Array.from({ length: levels }, (_, of) => {
+    const place = of === 0 ? 'at' : `at[${levels - 1}:${of}]`;
+    return `(level == ${literal(level, of)}) ? maxima_${of}[${place} * ${width} +: ${width}]`;
+  });
   return verilogModule({
     name: 'cross_channel_pool',
     about: [
-      `Cross-channel pooling over neighbours: of ${lanes} lanes that hold channels of ${lanes / ratio} pixel(s), every`,
-      `${ratio} become their maximum. Combinational, nothing is kept.`,
+      `Cross-channel pooling over columns that come at once: for each of ${lanes} lanes the maximum of 2^level`,
+      `columns, from column \`at\` on, up to ${columns}. Combinational, nothing is kept.`,
     ],
     ports: [
       {
         direction: 'input',
         name: 'values',
-        width: lanes * bits,
-        meaning: `lane i: bits ${bits} i and up, signed`,
+        width: columns * width,
+        meaning: `column c, lane i: bits ${bits} (${lanes} c + i) and up, signed`,
       },
-      {
-        direction: 'output',
-        name: 'out',
-        width: (lanes / ratio) * bits,
-        meaning: `maximum of lanes ${ratio} j and up: bits ${bits} j and up`,
-      },
+      { direction: 'input', name: 'level', width: level, meaning: `0..${levels}` },
+      { direction: 'input', name: 'at', width: levels, meaning: 'a multiple of 2^level' },
+      { direction: 'output', name: 'out', width, meaning: `lane i: bits ${bits} i and up` },
     ],
-    body: ['genvar i;', ...body],
+    body: ['genvar c, i;', ...body, `assign out = ${chosen.join('\n    : ')}`, `    : maxima_${levels};`],
   });
 }

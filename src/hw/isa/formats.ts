@@ -68,11 +68,6 @@ export const formats = {
       { name: 'unsigned', bits: 1, meaning: 'values behind the requantiser (or the table) are unsigned' },
       { name: 'ratio', bits: 5, meaning: 'cross-channel pooling: maps a group (1: off)' },
       { name: 'mean', bits: 1, meaning: 'cross-channel pooling: 0 maximum, 1 mean' },
-      {
-        name: 'interleave',
-        bits: 5,
-        meaning: 'cross-channel pooling: groups whose maps take turns (0: one after the other)',
-      },
       { name: 'poolKind', bits: 2, meaning: 'spatial pooling: 0 off, 1 maximum, 2 average' },
       { name: 'windowRows', bits: 6, meaning: 'pooling window' },
       { name: 'windowColumns', bits: 6, meaning: 'pooling window' },
@@ -84,6 +79,12 @@ export const formats = {
       { name: 'outRows', bits: 16, meaning: 'rows of the tile after pooling' },
       { name: 'outColumns', bits: 16, meaning: 'columns of the tile after pooling' },
       { name: 'outputAddress', bits: 24, meaning: 'first byte in the output buffer; maps follow each other' },
+      // Last, so that a machine whose groups never take turns leaves these bits out of its registers.
+      {
+        name: 'interleave',
+        bits: 5,
+        meaning: 'cross-channel pooling: groups whose maps take turns (0: one after the other)',
+      },
     ],
   },
   compute: {

@@ -8,6 +8,13 @@ export function commandBits(command: CommandName): number {
   return (formats[command].fields as readonly Field[]).reduce((sum, { bits }) => sum + bits, opcodeBits);
 }
 
+/** Bits of a `postProcess` word on a machine whose groups take turns, or whose never do: that field is the last. */
+export function postProcessBits(takesTurns: boolean): number {
+  const { bits, name } = formats.postProcess.fields.at(-1)!;
+  assert(name === 'interleave', 'the last field is not the one to leave out');
+  return commandBits('postProcess') - (takesTurns ? 0 : bits);
+}
+
 type FieldOf<N extends CommandName> = (typeof formats)[N]['fields'][number]['name'];
 
 /** `[high:low]` of a field in its command's word. */

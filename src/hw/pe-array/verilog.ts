@@ -5,6 +5,7 @@
  * sum is in the accumulators from cycle t + 2 on ({@link peArrayLatency}). A `swap` or `shift` at the ports in cycle t shows
  * at chain_out from t + 2 on; the start values that a shift takes in are at chain_in in cycle t + 1.
  */
+import { handoverColumns } from '../cross-channel-pool/config.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import {
   bitsFor,
@@ -204,8 +205,12 @@ export function peArrayModules(machine: MachineConfig): readonly CountedModule[]
 }
 
 /** R x C processing elements, the operand registers, and the shift chain of each row. */
-export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
+export function peArrayVerilog({ peArray, postProcessing }: MachineConfig): VerilogModule {
   const { rows, columns, depthwise } = peArray;
+  const chains = handoverColumns(postProcessing.crossChannelPool, columns);
+  const isOne = chains === 1;
+  /** A row's columns, and behind them what stands for chain_in. */
+  const span = columns + chains;
   const { feature, weight, accumulator } = peArrayWidths(peArray);
   const product = productBits(peArray);
   return verilogModule({
@@ -215,8 +220,15 @@ export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
       'weight down its column.',
       '',
       'Operands and controls pass one register stage together: what is at the ports in one cycle',
-      'acts in the next. The shadows of a row form a chain that leaves at column 0; column c takes',
-      `over from column c + 1, and column ${columns - 1} from chain_in. That is not registered here, as it`,
+      ...(isOne
+        ? [
+            'acts in the next. The shadows of a row form a chain that leaves at column 0; column c takes',
+            `over from column c + 1, and column ${columns - 1} from chain_in. That is not registered here, as it`,
+          ]
+        : [
+            `acts in the next. The shadows of a row form ${chains} chains that leave at columns 0 to ${chains - 1}; column c takes`,
+            `over from column c + ${chains}, and the last ${chains} from chain_in. That is not registered here, as it`,
+          ]),
       'comes out of a memory: it belongs to the `shift` of the cycle before.',
       ...(depthwise === null
         ? []
@@ -234,7 +246,9 @@ export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
       { direction: 'input', name: 'first' },
       { direction: 'input', name: 'preload' },
       { direction: 'input', name: 'swap' },
-      { direction: 'input', name: 'shift' },
+      isOne
+        ? { direction: 'input', name: 'shift' }
+        : { direction: 'input', name: 'shift', width: chains, meaning: 'one a chain' },
       ...(depthwise === null
         ? []
         : ([
@@ -262,8 +276,10 @@ export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
       {
         direction: 'output',
         name: 'chain_out',
-        width: rows * accumulator,
-        meaning: 'the shadows of column 0',
+        width: chains * rows * accumulator,
+        meaning: isOne
+          ? 'the shadows of column 0'
+          : `the shadows of column c: from bit ${rows * accumulator} c, c below ${chains}`,
       },
       ...(depthwise === null
         ? []
@@ -277,7 +293,8 @@ export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
           ] as const)),
     ],
     body: [
-      'reg first_q, preload_q, swap_q, shift_q;',
+      isOne ? 'reg first_q, preload_q, swap_q, shift_q;' : 'reg first_q, preload_q, swap_q;',
+      ...(isOne ? [] : [`reg ${range(chains)} shift_q;`]),
       `reg ${range(rows * feature)} features_q;`,
       `reg ${range(columns * weight)} weights_q;`,
       '',
@@ -286,21 +303,30 @@ export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
       'always @(posedge clk) begin',
       `  first_q <= ${depthwise === null ? 'first' : '(first | depthwise)'} & ~rst;`,
       '  swap_q <= swap & ~rst;',
-      '  shift_q <= shift & ~rst;',
+      isOne ? '  shift_q <= shift & ~rst;' : `  shift_q <= shift & {${chains}{~rst}};`,
       '  preload_q <= preload;',
       `  features_q <= features & {${rows * feature}{${depthwise === null ? 'step' : 'step | depthwise'}}};`,
       '  weights_q <= weights;',
       'end',
       '',
-      `// Shadow of row r, column c, from bit ${accumulator} (${columns + 1} r + c); column ${columns} stands for chain_in.`,
-      `wire ${range(rows * (columns + 1) * accumulator)} chain;`,
+      `// Shadow of row r, column c, from bit ${accumulator} (${span} r + c); column${isOne ? '' : 's from'} ${columns} stand${isOne ? 's' : ''} for chain_in.`,
+      `wire ${range(rows * span * accumulator)} chain;`,
       '',
       ...(depthwise === null ? [] : windowLines(peArray, depthwise.kernel)),
       'genvar r, c;',
       'generate',
       `  for (r = 0; r < ${rows}; r = r + 1) begin : row`,
-      `    assign chain[((r + 1) * ${columns + 1} - 1) * ${accumulator} +: ${accumulator}] = chain_in[r * ${accumulator} +: ${accumulator}];`,
-      `    assign chain_out[r * ${accumulator} +: ${accumulator}] = chain[r * ${(columns + 1) * accumulator} +: ${accumulator}];`,
+      ...(isOne
+        ? [
+            `    assign chain[((r + 1) * ${span} - 1) * ${accumulator} +: ${accumulator}] = chain_in[r * ${accumulator} +: ${accumulator}];`,
+            `    assign chain_out[r * ${accumulator} +: ${accumulator}] = chain[r * ${span * accumulator} +: ${accumulator}];`,
+          ]
+        : [
+            `    for (c = 0; c < ${chains}; c = c + 1) begin : link`,
+            `      assign chain[(r * ${span} + ${columns} + c) * ${accumulator} +: ${accumulator}] = chain_in[r * ${accumulator} +: ${accumulator}];`,
+            `      assign chain_out[(c * ${rows} + r) * ${accumulator} +: ${accumulator}] = chain[(r * ${span} + c) * ${accumulator} +: ${accumulator}];`,
+            '    end',
+          ]),
       `    for (c = 0; c < ${columns}; c = c + 1) begin : column`,
       ...(depthwise === null
         ? []
@@ -313,7 +339,7 @@ export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
       '        .first(first_q),',
       '        .preload(preload_q),',
       '        .swap(swap_q),',
-      '        .shift(shift_q),',
+      isOne ? '        .shift(shift_q),' : `        .shift(shift_q[c % ${chains}]),`,
       depthwise === null
         ? `        .feature(features_q[r * ${feature} +: ${feature}]),`
         : '        .feature(own),',
@@ -321,8 +347,8 @@ export function peArrayVerilog({ peArray }: MachineConfig): VerilogModule {
         ? []
         : [`        .multiple(multiples[(r * ${columns} + c) * ${product} +: ${product}]),`]),
       `        .weight(weights_q[c * ${weight} +: ${weight}]),`,
-      `        .chain_in(chain[(r * ${columns + 1} + c + 1) * ${accumulator} +: ${accumulator}]),`,
-      `        .chain_out(chain[(r * ${columns + 1} + c) * ${accumulator} +: ${accumulator}])`,
+      `        .chain_in(chain[(r * ${span} + c + ${chains}) * ${accumulator} +: ${accumulator}]),`,
+      `        .chain_out(chain[(r * ${span} + c) * ${accumulator} +: ${accumulator}])`,
       '      );',
       '    end',
       '  end',

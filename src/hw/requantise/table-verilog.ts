@@ -16,7 +16,7 @@ import {
   type VerilogModule,
   verilogModule,
 } from '../verilog.ts';
-import { valueBits } from './verilog.ts';
+import { requantisers, valueBits } from './verilog.ts';
 
 /** Cycles from a value at the ports to its entry at them; a value that passes takes as many. */
 export const lookupTableLatency = 1;
@@ -34,12 +34,14 @@ interface TableShape {
  * A table holds an entry for every activation, as far as its bytes go.
  * @param wordBytes bytes of a write beat, a power of two; an entry's at least
  */
-function shapeOf({ peArray, postProcessing }: MachineConfig, wordBytes?: number): TableShape {
+function shapeOf(machine: MachineConfig, wordBytes?: number): TableShape {
+  const { peArray, postProcessing } = machine;
   const { lookupTable } = postProcessing.requantise;
   assert(lookupTable !== null, 'a machine without a table');
   const entryBytes = containerBytes(peArray.activationBits);
   const entries = Math.min(Math.floor(lookupTable.bytes / entryBytes), 2 ** peArray.activationBits);
-  return { lanes: peArray.rows, entries, entryBytes, wordBytes: wordBytes ?? entryBytes };
+  const lanes = peArray.rows * requantisers(machine);
+  return { lanes, entries, entryBytes, wordBytes: wordBytes ?? entryBytes };
 }
 
 const indexBits = ({ entries }: TableShape): number => bitsFor(entries - 1);

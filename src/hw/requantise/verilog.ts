@@ -4,6 +4,7 @@
  * registers that take its settings down the pipeline.
  */
 import type { Rounding } from '../../core/fixed-point.ts';
+import { handoverColumns } from '../cross-channel-pool/config.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import { settledSum } from '../pe-array/verilog.ts';
 import {
@@ -99,11 +100,77 @@ const vector = (direction: Port['direction'], name: string, width: number, meani
   width,
 });
 
+/** Columns requantised in one cycle: as many as leave together, unless a maximum makes one of them before. */
+export function requantisers({ peArray, postProcessing }: MachineConfig): number {
+  const unit = postProcessing.crossChannelPool;
+  return unit?.position === 'before' ? 1 : handoverColumns(unit, peArray.columns);
+}
+
+/** Whether biases are added in front of the unit, where maxima of sums are taken. */
+function isBiased({ postProcessing }: MachineConfig): boolean {
+  return postProcessing.crossChannelPool?.position === 'before';
+}
+
 /** The unit and its lanes. */
 export function requantiseModules(machine: MachineConfig): readonly CountedModule[] {
+  const units = requantisers(machine);
   return [
-    { ...requantiseVerilog(machine), count: 1 },
-    { ...requantiseLaneVerilog(machine), count: machine.peArray.rows },
+    { ...requantiseVerilog(machine), count: units },
+    { ...requantiseLaneVerilog(machine), count: units * machine.peArray.rows },
+    ...(isBiased(machine) ? biasModules(machine) : []),
+  ];
+}
+
+/** Biases of the columns that leave together: of a column that may be a stream, and of the others. */
+function biasModules(machine: MachineConfig): CountedModule[] {
+  const { peArray, postProcessing } = machine;
+  const others = handoverColumns(postProcessing.crossChannelPool, peArray.columns) - 1;
+  return [
+    { ...biasLaneVerilog(machine, true), count: peArray.rows },
+    ...(others === 0 ? [] : [{ ...biasLaneVerilog(machine, false), count: others * peArray.rows }]),
+  ];
+}
+
+/** A lane's bias in front of cross-channel pooling: combinational. */
+function biasLaneVerilog(machine: MachineConfig, takesStreams: boolean): VerilogModule {
+  const accumulator = machine.peArray.accumulatorBits;
+  const input = takesStreams ? requantiseInputBits(machine) : accumulator;
+  const isWider = input > accumulator;
+  return verilogModule({
+    name: takesStreams ? 'bias_lane' : 'column_bias_lane',
+    about: [
+      "A lane's sum with its bias, by the accumulator's rule, for a maximum over columns. Combinational.",
+      ...(takesStreams ? ['With `bypass` a value leaves as it came.'] : []),
+    ],
+    ports: [
+      vector('input', 'value', input, 'signed'),
+      ...(isWider ? [scalar('input', 'streamed', 'a value wider than an accumulator')] : []),
+      ...(takesStreams ? [scalar('input', 'bypass')] : []),
+      vector('input', 'bias', accumulator, 'signed'),
+      vector('output', 'out', input, 'signed'),
+    ],
+    body: [
+      ...settledLines(machine, isWider),
+      ...(isWider ? [`wire ${range(input)} wide = value + ${signExtend('bias', accumulator, input)};`] : []),
+      takesStreams
+        ? `assign out = bypass ? value : ${isWider ? `streamed ? wide : ${signExtend('settled', accumulator, input)}` : 'settled'};`
+        : 'assign out = settled;',
+    ],
+  });
+}
+
+/** `settled`: value and bias, added by the accumulator's rule. */
+function settledLines({ peArray }: MachineConfig, isWider: boolean): string[] {
+  const accumulator = peArray.accumulatorBits;
+  return [
+    ...(isWider ? [`wire ${range(accumulator)} sum_in = value${range(accumulator)};`] : []),
+    ...settledSum({
+      sum: accumulator + 1,
+      result: accumulator,
+      left: { name: isWider ? 'sum_in' : 'value', width: accumulator },
+      right: { name: 'bias', width: accumulator },
+      overflow: peArray.accumulatorOverflow,
+    }),
   ];
 }
 
@@ -118,12 +185,15 @@ export function requantiseVerilog(machine: MachineConfig): VerilogModule {
   const lanes = peArray.rows;
   const accumulator = peArray.accumulatorBits;
   const input = requantiseInputBits(machine);
-  const isWider = input > accumulator;
+  const biased = isBiased(machine);
+  const isWider = input > accumulator && !biased;
   const isShift = form === 'shift';
   return verilogModule({
     name: 'requantise',
     about: [
-      'Requantiser and activation: y = clamp(zero_point + round(v * m / 2^shift)), v = value + bias,',
+      biased
+        ? 'Requantiser and activation: y = clamp(zero_point + round(v * m / 2^shift)), v a value with its bias,'
+        : 'Requantiser and activation: y = clamp(zero_point + round(v * m / 2^shift)), v = value + bias,',
       `m by the sign of v; rounding: ${rounding}. ${lanes} lanes, ${requantiseLatency} cycles, one vector a cycle.`,
       'With `bypass` a value leaves as it came. Needs low <= high.',
       ...(isShift
@@ -138,7 +208,7 @@ export function requantiseVerilog(machine: MachineConfig): VerilogModule {
       clockPort,
       vector('input', 'values', lanes * input, `lane i: bits ${input} i and up, signed`),
       ...(isWider ? [scalar('input', 'streamed', 'values are wider than an accumulator')] : []),
-      vector('input', 'bias', accumulator, 'signed'),
+      ...(biased ? [] : [vector('input', 'bias', accumulator, 'signed')]),
       vector('input', 'positive_multiplier', multiplierBits, 'unsigned'),
       vector('input', 'negative_multiplier', multiplierBits, 'unsigned'),
       vector('input', 'shift', shiftBits, `0..${maximumShift}`),
@@ -179,8 +249,7 @@ export function requantiseVerilog(machine: MachineConfig): VerilogModule {
       '      .clk(clk),',
       `      .value(values[i * ${input} +: ${input}]),`,
       ...(isWider ? ['      .streamed(streamed),'] : []),
-      '      .bias(bias),',
-      '      .bypass(bypass),',
+      ...(biased ? [] : ['      .bias(bias),', '      .bypass(bypass),']),
       ...(isShift ? [] : ['      .positive_factor_1(positive_factor_1),']),
       '      .negative_factor_1(negative_factor_1),',
       '      .bypass_1(bypass_1),',
@@ -231,7 +300,8 @@ export function requantiseLaneVerilog(machine: MachineConfig): VerilogModule {
   const { factor, product, zeros, distance } = scalingOf(machine);
   const accumulator = peArray.accumulatorBits;
   const input = requantiseInputBits(machine);
-  const isWider = input > accumulator;
+  const biased = isBiased(machine);
+  const isWider = input > accumulator && !biased;
   const isShift = form === 'shift';
   // A bypassed value takes the same registers, hence they have its bits at least.
   const scaled = Math.max(product + zeros, valueBits);
@@ -246,8 +316,7 @@ export function requantiseLaneVerilog(machine: MachineConfig): VerilogModule {
       clockPort,
       vector('input', 'value', input, 'signed'),
       ...(isWider ? [scalar('input', 'streamed')] : []),
-      vector('input', 'bias', accumulator, 'signed'),
-      scalar('input', 'bypass'),
+      ...(biased ? [] : [vector('input', 'bias', accumulator, 'signed'), scalar('input', 'bypass')]),
       ...(isShift ? [] : [vector('input', 'positive_factor_1', factor, 'unsigned')]),
       vector('input', 'negative_factor_1', factor, 'unsigned'),
       scalar('input', 'bypass_1'),
@@ -259,15 +328,9 @@ export function requantiseLaneVerilog(machine: MachineConfig): VerilogModule {
       { ...vector('output', 'out', valueBits, 'signed'), reg: true },
     ],
     body: [
-      "// Stage 1: the bias, added by the accumulator's rule.",
-      ...(isWider ? [`wire ${range(accumulator)} sum_in = value${range(accumulator)};`] : []),
-      ...settledSum({
-        sum: accumulator + 1,
-        result: accumulator,
-        left: { name: isWider ? 'sum_in' : 'value', width: accumulator },
-        right: { name: 'bias', width: accumulator },
-        overflow: peArray.accumulatorOverflow,
-      }),
+      ...(biased
+        ? ['// Stage 1: the bias was added in front.']
+        : ["// Stage 1: the bias, added by the accumulator's rule.", ...settledLines(machine, isWider)]),
       `reg ${range(input)} v_1;`,
       ...(isWider
         ? [
@@ -275,7 +338,7 @@ export function requantiseLaneVerilog(machine: MachineConfig): VerilogModule {
             `wire ${range(input)} wide = value + ${signExtend('bias', accumulator, input)};`,
             `always @(posedge clk) v_1 <= bypass ? value : streamed ? wide : ${signExtend('settled', accumulator, input)};`,
           ]
-        : ['always @(posedge clk) v_1 <= bypass ? value : settled;']),
+        : [`always @(posedge clk) v_1 <= ${biased ? 'value' : 'bypass ? value : settled'};`]),
       '',
       '// Stage 2: scale. The factor is unsigned; a zero in front of it makes the product a signed one.',
       `wire ${range(factor)} factor = v_1[${input - 1}] ? negative_factor_1 : ${positive};`,

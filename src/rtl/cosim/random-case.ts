@@ -6,6 +6,7 @@ import { assert } from '../../core/diagnostics.ts';
 import { containerBytes } from '../../core/fixed-point.ts';
 import { alignUp, ceilDiv } from '../../core/integers.ts';
 import { hashSeed } from '../../core/random.ts';
+import { handoverColumns } from '../../hw/cross-channel-pool/config.ts';
 import type { Command, CommandOf } from '../../hw/isa/formats.ts';
 import { bufferBytes, type MachineConfig } from '../../hw/machine/config.ts';
 import { accumulatorBytes } from '../../hw/pe-array/config.ts';
@@ -339,10 +340,16 @@ function randomPost(machine: MachineConfig, dice: Dice, numbers: Numbers, tile: 
   const narrow = dice.chance(0.3);
   // The table has an entry for every value that can reach it.
   const entries = bufferBytes(machine, 'table') / containerBytes(machine.peArray.activationBits);
-  const looksUp = !passes && !narrow && entries >= high - low + 1 && dice.chance(0.4);
-  const ratios = [1, 2, 3, 4, 6].filter(
-    (ratio) => tile.filters % ratio === 0 && ratio <= (crossChannelPool?.maximumRatio ?? 1),
+  const ratio = tile.depthwise === 1 ? 1 : dice.pick(possibleRatios(machine, tile));
+  // Of the groups that a lane can keep open any that share out the maps.
+  const maps = tile.filters / ratio;
+  const depth = crossChannelPool?.form === 'running' && tile.stream === 0 ? crossChannelPool.depth : 1;
+  const turns = Array.from({ length: Math.min(depth, maps) }, (_, less) => less + 1).filter(
+    (open) => maps % open === 0,
   );
+  const open = ratio > 1 && depth > 1 ? dice.pick(turns) : 1;
+  const poolsSums = ratio > 1 && crossChannelPool?.position === 'before';
+  const looksUp = !passes && !narrow && !poolsSums && entries >= high - low + 1 && dice.chance(0.4);
   const pools = spatialPool !== null && tile.depthwise === 0 && dice.chance(0.5);
   const pooling = pools ? randomPooling(spatialPool, dice, tile) : noPooling;
   return {
@@ -354,15 +361,26 @@ function randomPost(machine: MachineConfig, dice: Dice, numbers: Numbers, tile: 
     zeroPoint: dice.between(low, high),
     lookup: looksUp ? 1 : 0,
     unsigned: numbers.isUnsigned ? 1 : 0,
-    ratio: tile.depthwise === 1 ? 1 : dice.pick(ratios),
+    ratio,
     mean: 0,
-    interleave: 0,
+    interleave: open > 1 ? open : 0,
     countPadding: pooling.poolKind === 2 ? dice.bit() : 0,
     outRows: tile.outRows,
     outColumns: tile.outColumns,
     ...pooling,
     outputAddress: 0,
   };
+}
+
+/** Maps a group that the machine's unit takes of the tile. */
+function possibleRatios({ peArray, postProcessing }: MachineConfig, { filters, stream }: Tile): number[] {
+  const unit = postProcessing.crossChannelPool;
+  if (unit === null) return [1];
+  const { form, position, maximumRatio } = unit;
+  if (stream === 1 && (form === 'tree' || position === 'before')) return [1];
+  const most = form === 'tree' ? handoverColumns(unit, peArray.columns) : maximumRatio;
+  const all = form === 'tree' ? [1, 2, 4, 8, 16] : [1, 2, 3, 4, 6];
+  return all.filter((ratio) => ratio <= most && filters % ratio === 0);
 }
 
 const noPooling = {

@@ -1,10 +1,25 @@
 /** Machines drawn at random for co-simulation: small arrays, any number format, every unit on or off. */
+import type { z } from 'zod';
 import { containerBytes, roundings } from '../../core/fixed-point.ts';
 import { hashSeed } from '../../core/random.ts';
 import { computeShape } from '../../hw/compute/shape.ts';
+import type { crossChannelPoolSchema } from '../../hw/cross-channel-pool/config.ts';
 import { type MachineConfig, machineSchema } from '../../hw/machine/config.ts';
 import { accumulatorBytes } from '../../hw/pe-array/config.ts';
 import { Dice } from './dice.ts';
+
+/** A cross-channel pooling unit of any kind. */
+function randomUnit(dice: Dice): z.input<typeof crossChannelPoolSchema> {
+  const position = dice.chance(0.4) ? 'before' : 'after';
+  return dice.chance(0.4)
+    ? { form: 'tree', position, maximumRatio: dice.pick([2, 4, 4, 8, 16]) }
+    : {
+        form: 'running',
+        position,
+        maximumRatio: dice.between(2, 16),
+        depth: dice.chance(0.5) ? 1 : dice.between(2, 16),
+      };
+}
 
 /** Machine `number` of a seed: sides of 1 to 8, 2 to 16 bits, one that the Verilog can express. */
 export function randomMachine(seed: number, number: number): MachineConfig {
@@ -55,7 +70,7 @@ export function randomMachine(seed: number, number: number): MachineConfig {
         lookupTable: hasTable ? { bytes: Math.max(16, value * 2 ** Math.min(activationBits, 10)) } : null,
       },
       pipelineDepth: dice.between(4, 7),
-      crossChannelPool: dice.chance(0.7) ? { maximumRatio: dice.between(2, 16) } : null,
+      crossChannelPool: dice.chance(0.8) ? randomUnit(dice) : null,
       spatialPool: dice.chance(0.7) ? { maximumWindow: dice.between(1, 6), average: dice.chance(0.6) } : null,
     },
     dma: { burstBytes: 16, outstandingReads: 4, outstandingWrites: 4, descriptorCycles: 4 },
