@@ -90,7 +90,7 @@ export function chainControlVerilog(machine: MachineConfig, shape: ComputeShape)
       output('chain_free', undefined, 'a job may begin in this cycle'),
       output('offer_free', undefined, 'a streamed vector may be complete in this cycle'),
       output('stream_end'),
-      output('shift', undefined, "the array's"),
+      output('shift', isTree ? handover : undefined, isTree ? "the array's, one a chain" : "the array's"),
       output('from_stream', undefined, 'the vector taken comes past the array'),
       ...(hasStrips
         ? [output('from_strip', undefined, 'it comes from the tree of adders'), output('vector_strip_end')]

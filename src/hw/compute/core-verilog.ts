@@ -857,12 +857,14 @@ function sumPoolLines(
           ...treeInstance('columns_at_once', 'maxima_of_sums', takeToSums),
           `wire ${range(recordBits)} last_record = records[vector_last_at_2 * ${recordBits} +: ${recordBits}];`,
         ]
-      : [
-          'wire taken = vector & ~rst;',
-          ...delayed('taken', takeToSums),
-          ...delayed('vector_first', takeToSums),
-          ...delayed('vector_last', takeToSums),
-          ...verilogLines(`
+      : crossChannelForm(machine) === undefined
+        ? ['assign maxima_of_sums = biased_sums;']
+        : [
+            'wire taken = vector & ~rst;',
+            ...delayed('taken', takeToSums),
+            ...delayed('vector_first', takeToSums),
+            ...delayed('vector_last', takeToSums),
+            ...verilogLines(`
     wire maxima_valid;
     cross_channel_pool across_channels (
       .clk(clk),
@@ -876,7 +878,7 @@ function sumPoolLines(
     );
     wire unused_maxima = maxima_valid;
           `),
-        ]),
+          ]),
     ...verilogLines(`
     wire ${range(rows * input)} pooled;
     generate

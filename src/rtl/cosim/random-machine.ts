@@ -65,7 +65,8 @@ export function randomMachine(seed: number, number: number): MachineConfig {
     postProcessing: {
       requantise: {
         form,
-        multiplierBits: dice.between(8, 32),
+        // A scaled sum has 64 bits at most.
+        multiplierBits: Math.min(dice.between(8, 32), 64 - accumulatorBits),
         rounding: dice.pick(roundings),
         lookupTable: hasTable ? { bytes: Math.max(16, value * 2 ** Math.min(activationBits, 10)) } : null,
       },
