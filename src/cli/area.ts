@@ -4,16 +4,18 @@ import { InputError } from '../core/diagnostics.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { readMachineFile } from '../import/machine-yaml.ts';
 import { readBytes } from '../import/read-file.ts';
-import { areaReport, ccpGates } from '../report/area-report.ts';
+import { loadNetwork, simulate } from '../pipeline.ts';
+import { type AreaVariants, areaReport, ccpGates } from '../report/area-report.ts';
 import { areaTable } from '../report/area-table.ts';
 import type { CcpGates } from '../report/comparison.ts';
+import { placementOfVirtualMaps } from '../report/run-report.ts';
 import { maximumLibertyBytes, readLiberty } from '../rtl/area/liberty.ts';
-import { knownMachineArea, measureMachine } from '../rtl/area/measure.ts';
+import { knownMachineArea, type MeasureOptions, measureMachine } from '../rtl/area/measure.ts';
 import { ownLibrary, synthesisMethod } from '../rtl/area/synthesise.ts';
-import { measureVariants } from '../rtl/area/variants.ts';
+import { measureVariants, withUnit } from '../rtl/area/variants.ts';
 import { yosysVersion } from '../rtl/netlist/yosys.ts';
 import { FileCache, userCacheFolder } from './area-cache.ts';
-import { addCommand, formatOption, hardwareOption, type Json, jsonOption } from './options.ts';
+import { addCommand, formatOption, hardwareOption, type Json, jsonOption, packageFile } from './options.ts';
 import type { Output } from './output.ts';
 
 interface AreaOptions {
@@ -57,7 +59,7 @@ export function addArea(program: Command, output: Output): void {
         progress: (done: number, total: number) => output.progress('synthesising', done, total),
       };
       const area = await measureMachine(machine, measure);
-      const variants = options.variants && (await measureVariants(machine, measure));
+      const variants = options.variants && (await costOfVariants(machine, measure));
       const report = areaReport(
         machine,
         { ...area, variants },
@@ -72,6 +74,28 @@ export function addArea(program: Command, output: Output): void {
       );
       output.report(report, options.json, (style) => areaTable(report, style));
     });
+}
+
+/** The network whose cycles stand beside the gates of every variant. */
+const variantNetwork = 'models/condensation-net.yaml';
+
+async function costOfVariants(machine: MachineConfig, measure: MeasureOptions): Promise<AreaVariants> {
+  const { network } = loadNetwork(packageFile(variantNetwork));
+  const measured = await measureVariants(machine, measure);
+  const units: AreaVariants['units'] = [];
+  for (const variant of measured) {
+    const simulation = await simulate({
+      network,
+      machine: withUnit(machine, variant.config),
+      virtualFeatureMaps: true,
+    });
+    units.push({
+      ...variant,
+      cycles: simulation.result.cycles,
+      virtualFeatureMaps: placementOfVirtualMaps(simulation.program),
+    });
+  }
+  return { network: network.graph.name, units };
 }
 
 /** What the CCP unit of a machine costs, where that is known without synthesising anything. */

@@ -1,7 +1,7 @@
 /** The gates and buffers of a machine: names in JSON, and the figures that follow from what synthesis found. */
 import { z } from 'zod';
 import { sum } from '../core/integers.ts';
-import { crossChannelBytes } from '../hw/cross-channel-pool/config.ts';
+import { crossChannelBytes, describeCrossChannelPool } from '../hw/cross-channel-pool/config.ts';
 import { bufferNames } from '../hw/isa/formats.ts';
 import { bufferBytes, type MachineConfig, totalBufferBytes } from '../hw/machine/config.ts';
 import { queueBits } from '../hw/machine/verilog.ts';
@@ -19,16 +19,25 @@ const unitSchema = z.strictObject({
 });
 
 const variantSchema = z.strictObject({
-  form: z.enum(['running', 'tree']),
-  place: z.enum(['behind requantise', 'before requantise']),
-  lanes: z.int(),
-  bits: z.int().describe('Of a value'),
-  depth: z.int().describe('Maxima held a lane; 0 for a tree'),
-  ratio: z.int().nullable().describe('Channels a tree reduces; null: set by the command'),
-  gates: z.number(),
-  flipFlops: z.int(),
-  logicDepth: z.int(),
-  gateFraction: z.number().describe('Of the machine with this unit instead of its own'),
+  config: z
+    .strictObject({
+      form: z.enum(['running', 'tree']),
+      position: z.enum(['after', 'before']),
+      depth: z.int(),
+      maximumRatio: z.int(),
+    })
+    .describe('What selects it: postProcessing.crossChannelPool'),
+  lanes: z.int().describe('Values that leave the chain in one cycle at most'),
+  bits: z.int().describe('Of a value, as its bytes are counted'),
+  entries: z.int().describe('Maxima kept; 0 for a tree'),
+  bufferBytes: z.int(),
+  requantisers: z.int().describe('A row of the array'),
+  recordBytes: z.int().describe('Parameter records read in one cycle'),
+  extraGates: z.number().describe('Of the whole machine, less the same one with no unit'),
+  extraFlipFlops: z.int(),
+  extraGateFraction: z.number().describe('Of all gates of the machine with this unit'),
+  cycles: z.int().describe('Of the network below, with virtual maps where this unit can keep them'),
+  virtualFeatureMaps: z.enum(['none', 'on chip', 'stored']),
 });
 
 export const areaReportSchema = z.strictObject({
@@ -60,7 +69,10 @@ export const areaReportSchema = z.strictObject({
       extraBufferFraction: z.number().describe('Of all on-chip bytes, the unit included'),
     })
     .describe('What the cross-channel pooling unit costs; zeros for a machine without one'),
-  variants: z.array(variantSchema).optional().describe('With --variants'),
+  variants: z
+    .strictObject({ network: z.string(), units: z.array(variantSchema) })
+    .optional()
+    .describe('With --variants'),
   paperClaims: z
     .strictObject({ source: z.string(), extraMemoryFraction: z.number(), extraGateFraction: z.number() })
     .describe("The paper's own figures, not measured here"),
@@ -70,13 +82,13 @@ export const areaReportSchema = z.strictObject({
 
 export type AreaReport = z.output<typeof areaReportSchema>;
 type Unit = z.output<typeof unitSchema>;
-type Variant = Omit<z.output<typeof variantSchema>, 'gateFraction'>;
+export type AreaVariants = NonNullable<AreaReport['variants']>;
 
 /** What synthesis found. */
 export interface MeasuredArea {
   readonly units: readonly Unit[];
   readonly unitsWithoutCcp: readonly Unit[];
-  readonly variants?: readonly Variant[] | undefined;
+  readonly variants?: AreaVariants | undefined;
 }
 
 /** How it was found, and what to add. */
@@ -95,7 +107,6 @@ export interface AreaMethod {
 export function areaReport(machine: MachineConfig, area: MeasuredArea, how: AreaMethod): AreaReport {
   const { peArray, postProcessing } = machine;
   const totalGates = gatesOf(area.units);
-  const gatesWithout = gatesOf(area.unitsWithoutCcp);
   const registerBytes = crossChannelBytes(postProcessing.crossChannelPool, peArray);
   const memories = bufferNames.map((name) => ({
     name: name as string,
@@ -124,12 +135,7 @@ export function areaReport(machine: MachineConfig, area: MeasuredArea, how: Area
       extraBufferBytes: registerBytes,
       extraBufferFraction: registerBytes / bytes,
     },
-    ...(area.variants && {
-      variants: area.variants.map((variant) => ({
-        ...variant,
-        gateFraction: variant.gates / (gatesWithout + variant.gates),
-      })),
-    }),
+    ...(area.variants && { variants: area.variants }),
     paperClaims: {
       source: paperClaims.source,
       extraMemoryFraction: paperClaims.extraMemoryFraction,
@@ -156,6 +162,18 @@ const gatesOf = (units: readonly Unit[]): number => sum(units.map(({ gates }) =>
 export const uncountedUnits =
   'Not counted: what the command queues store, and the memory controller behind the ports.';
 
+function unitConventions({ peArray, postProcessing }: MachineConfig): string[] {
+  const unit = postProcessing.crossChannelPool;
+  if (unit === null) return [];
+  const lines = [describeCrossChannelPool(unit, peArray)];
+  if (unit.form === 'running' && unit.position === 'after') {
+    lines.push(
+      `The CCP registers have ${peArray.activationBits + 1} bits a value, so that signed and unsigned activations fit; their flip-flops are among the gates, and as buffer they count the bytes of the activations they hold.`,
+    );
+  }
+  return lines;
+}
+
 function conventionsOf(machine: MachineConfig, how: AreaMethod): string[] {
   const { peArray, postProcessing } = machine;
   const { lookupTable } = postProcessing.requantise;
@@ -168,11 +186,7 @@ function conventionsOf(machine: MachineConfig, how: AreaMethod): string[] {
       : [
           `The table's bits are counted once; ${peArray.rows} lanes that read it in the same cycle need as many copies or ports.`,
         ]),
-    ...(postProcessing.crossChannelPool === null
-      ? []
-      : [
-          `The CCP registers have ${peArray.activationBits + 1} bits a lane, so that signed and unsigned activations fit; their flip-flops are among the gates, and as buffer they count the bytes of the activations they hold.`,
-        ]),
+    ...unitConventions(machine),
     ...(how.sramGatesPerBit === undefined
       ? []
       : [

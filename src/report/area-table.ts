@@ -1,5 +1,5 @@
 /** Gates and buffers as tables: units, memories, what the CCP unit costs, and its variants. */
-import type { AreaReport } from './area-report.ts';
+import type { AreaReport, AreaVariants } from './area-report.ts';
 import {
   type Column,
   conventionLines,
@@ -26,7 +26,7 @@ export function areaTable(report: AreaReport, style: Style): string {
     ccpTable(report, style),
     '\n',
   ];
-  if (report.variants !== undefined) parts.push(variantsTable(report, report.variants, style), '\n');
+  if (report.variants !== undefined) parts.push(variantsTable(report.variants, style), '\n');
   return [
     ...parts,
     `${style.heading('Conventions')}\n`,
@@ -111,30 +111,43 @@ function ccpTable({ ccp, paperClaims }: AreaReport, style: Style): string {
   );
 }
 
-function variantsTable(
-  { ccp }: AreaReport,
-  variants: NonNullable<AreaReport['variants']>,
-  style: Style,
-): string {
-  return formatTable(
-    [
-      left(ccp.extraGates > 0 ? 'Variant (the first: as it is)' : 'Variant'),
-      left('requantise'),
-      right('lanes'),
-      right('bits'),
-      right('held'),
-      right('gates'),
-      right('share (%)'),
-    ],
-    variants.map(({ form, place, lanes, bits, depth, ratio, gates, gateFraction }) => [
-      form === 'tree' ? `maximum of ${ratio} lanes` : 'running maximum',
-      place === 'before requantise' ? 'follows' : 'before it',
-      grouped(lanes),
-      grouped(bits),
-      grouped(depth),
-      decimal(gates, 0),
-      percent(gateFraction, 2),
+function variantsTable({ network, units }: AreaVariants, style: Style): string {
+  const columns = [left('form'), left('position'), right('depth'), right('maximumRatio')];
+  const configOf = ({ config }: AreaVariants['units'][number]): string[] => [
+    config.form,
+    config.position,
+    config.form === 'tree' ? '' : grouped(config.depth),
+    grouped(config.maximumRatio),
+  ];
+  return [
+    `${style.heading('Units of other kinds, by their fields of postProcessing.crossChannelPool')}\n`,
+    formatTable(
+      [...columns, right('gates'), right('share (%)'), right('bytes'), right('cycles')],
+      units.map((unit) => [
+        ...configOf(unit),
+        decimal(unit.extraGates, 0),
+        percent(unit.extraGateFraction, 2),
+        grouped(unit.bufferBytes),
+        unit.virtualFeatureMaps === 'stored' ? 'stored' : grouped(unit.cycles),
+      ]),
+      style,
+    ),
+    '\n',
+    formatTable(
+      [...columns, right('lanes'), right('bits'), right('requantisers'), right('record bytes')],
+      units.map((unit) => [
+        ...configOf(unit),
+        grouped(unit.lanes),
+        grouped(unit.bits),
+        grouped(unit.requantisers),
+        grouped(unit.recordBytes),
+      ]),
+      style,
+    ),
+    conventionLines([
+      'Gates: the whole machine with the unit, less the one with none; so the chain, requantisers, table lanes and the parameter buffer that a tree needs are in them. Bytes: registers of the unit.',
+      'Lanes: values that leave the chain in one cycle at most. Requantisers: a row of the array. Record bytes: read from the parameter buffer in one cycle.',
+      `Cycles of ${network}, timing only${units.some(({ virtualFeatureMaps }) => virtualFeatureMaps === 'stored') ? '; "stored": the unit cannot take its groups, maps are stored' : ''}.`,
     ]),
-    style,
-  );
+  ].join('');
 }

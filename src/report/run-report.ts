@@ -331,7 +331,7 @@ function totalStalls(steps: readonly StepResult[]): RunReport['totals']['stalls'
   return total;
 }
 
-function placementOfVirtualMaps(program: Program): RunReport['virtualFeatureMaps'] {
+export function placementOfVirtualMaps(program: Program): RunReport['virtualFeatureMaps'] {
   if (program.steps.some(({ step }) => step.outputKind === 'virtualFeatureMaps')) return 'stored';
   const isReduced = ({ step }: Program['steps'][number]) =>
     ratioOf(step) > 1 && step.requantised !== undefined;

@@ -53,8 +53,9 @@ describe('condensim area', () => {
       /^pe +256 /m,
       /^gates +[\d,]+ +\d\.\d\d +1\.0$/m,
       /^buffer bytes +16 +0\.0061 +0\.2$/m,
-      /^running maximum +follows +16 +32 +1 /m,
-      /^maximum of 2 lanes +before it +16 +9 +0 /m,
+      /^running +before +1 +16 +[\d,]+ +[\d.]+ +64 +18,\d{3},\d{3}$/m,
+      /^tree +after +2 +[\d,]+ +[\d.]+ +0 +18,\d{3},\d{3}$/m,
+      /^tree +before +8 +128 +32 +1 +96$/m,
       /^estimated gates +2,658,\d{3} +at 1\.27 a bit/m,
       /arXiv 2104\.14124/,
     ]) {

@@ -191,6 +191,63 @@ describe('compute unit', () => {
     });
   });
 
+  const withUnit = (machine: MachineConfig, unit: object): MachineConfig => ({
+    ...machine,
+    postProcessing: {
+      ...machine.postProcessing,
+      crossChannelPool: crossChannelPoolSchema.parse({ maximumRatio: 4, ...unit }),
+    },
+  });
+
+  it('takes the columns of a group at once into a tree', () => {
+    // Swap at 6; two columns leave at 6, two at 7; through at 8, written 3 later.
+    const machine = withUnit(machineOf(4, 4), { form: 'tree' });
+    expect(run(machine, [post({ ratio: 2 }), tile(1, 4, 2, 4)])).toMatchObject({
+      array: [[1, 6]],
+      postProcessing: [[1, 11]],
+    });
+    // Ratio 1: one column a cycle, 6..10.
+    expect(run(machine, [post(), tile(1, 4, 2, 4)])).toMatchObject({ postProcessing: [[1, 13]] });
+  });
+
+  it('holds the groups of a tree back where pooling takes longer', () => {
+    // 2x2 windows over 2 x 2 pixels: a vector has pixels of two rows, two cycles. Groups at 6 and 8; through at 10.
+    const pool = { poolKind: 1, windowRows: 2, windowColumns: 2, strideRows: 2, strideColumns: 2 };
+    const settings = post({ ratio: 2, ...pool, outRows: 1, outColumns: 1 });
+    expect(run(withUnit(machineOf(4, 4), { form: 'tree' }), [settings, tile(2, 2, 2, 4)])).toMatchObject({
+      postProcessing: [[1, 13]],
+    });
+  });
+
+  it('lets a tree take groups at the pace of the start values behind them', () => {
+    // Start values of fold 1: 4..8; those of fold 2 follow, 8..12. Fold 1 (two steps) is done at 10, waits for the chain until
+    // 12; nothing follows behind it, so its groups leave at 12 and 13, the chain is free at 14. Fold 2 is done at 14, its
+    // groups leave at 14 and 15; through at 16.
+    const machine = withUnit(machineOf(4, 4), { form: 'tree' });
+    expect(run(machine, [post({ ratio: 2 }), tile(2, 4, 2, 4, { accumulateIn: 1 })])).toMatchObject({
+      array: [[1, 14]],
+      postProcessing: [[1, 19]],
+    });
+    // Three folds: start values of fold 3 come in behind fold 1, one a cycle. Its groups leave at 12 and 14, and the chain is
+    // busy until 17, as with one column a cycle; fold 2, done at 14, leaves at 17 and 18, fold 3 at 19 and 20; through at 21.
+    expect(run(machine, [post({ ratio: 2 }), tile(3, 4, 2, 4, { accumulateIn: 1 })])).toMatchObject({
+      array: [[1, 19]],
+      postProcessing: [[1, 24]],
+    });
+  });
+
+  it('finishes groups that take turns one behind the other', () => {
+    // 2x2 windows as above. Four filters, two groups: without turns groups are complete at 7 and 9, through at 11. In turns
+    // both are absorbed first, 6 and 7; complete at 8 and, pooling being busy until 10, at 10; through at 12.
+    const pool = { poolKind: 1, windowRows: 2, windowColumns: 2, strideRows: 2, strideColumns: 2 };
+    const settings = { ratio: 2, ...pool, outRows: 1, outColumns: 1 };
+    const machine = withUnit(machineOf(4, 4), { depth: 2 });
+    expect(run(machine, [post(settings), tile(2, 2, 2, 4)])).toMatchObject({ postProcessing: [[1, 14]] });
+    expect(run(machine, [post({ ...settings, interleave: 2 }), tile(2, 2, 2, 4)])).toMatchObject({
+      postProcessing: [[1, 15]],
+    });
+  });
+
   it('takes every column of a pooled group, one a cycle', () => {
     // Four filters, ratio 2: swap at 6; columns leave at 6, 7 (first group out 7..8), 8, 9 (second 9..10).
     expect(run(machineOf(4, 4), [post({ ratio: 2 }), tile(1, 4, 2, 4)])).toEqual({

@@ -31,8 +31,16 @@ export interface MeasureOptions {
 
 /** Synthesises a machine with and without its CCP unit; what both have is synthesised once. */
 export async function measureMachine(machine: MachineConfig, options: MeasureOptions): Promise<MachineArea> {
-  const { library, cache, progress } = options;
-  const configurations = [machine, withoutCcp(machine)].map(unitsOf);
+  const [units, unitsWithoutCcp] = await measureMachines([machine, withoutCcp(machine)], options);
+  return { units: units!, unitsWithoutCcp: unitsWithoutCcp! };
+}
+
+/** Synthesises machines; what several have is synthesised once. Throws where there is no RTL of one. */
+export async function measureMachines(
+  machines: readonly MachineConfig[],
+  { library, cache, progress }: MeasureOptions,
+): Promise<UnitArea[][]> {
+  const configurations = machines.map(unitsOf);
   const total = configurations.flat().length;
   const done = new Map<string, UnitArea>();
   let count = 0;
@@ -54,7 +62,7 @@ export async function measureMachine(machine: MachineConfig, options: MeasureOpt
     }
     measured.push(areas);
   }
-  return { units: measured[0]!, unitsWithoutCcp: measured[1]! };
+  return measured;
 }
 
 /**

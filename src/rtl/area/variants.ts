@@ -1,79 +1,96 @@
-/** What other cross-channel pooling units would cost on a machine: lanes, bits, depth, a tree, before the requantiser. */
+/** What other cross-channel pooling units would cost on a machine: each a configuration, measured as a whole machine. */
 import {
-  type CrossChannelForm,
-  crossChannelBits,
-  crossChannelVerilog,
-} from '../../hw/cross-channel-pool/verilog.ts';
+  type CrossChannelPoolConfig,
+  crossChannelBytes,
+  crossChannelEntries,
+  crossChannelValueBits,
+  handoverColumns,
+} from '../../hw/cross-channel-pool/config.ts';
 import type { MachineConfig } from '../../hw/machine/config.ts';
-import type { MeasureOptions } from './measure.ts';
-import { synthesise } from './synthesise.ts';
+import { parameterRecordBytes } from '../../hw/requantise/parameters.ts';
+import { requantisers } from '../../hw/requantise/verilog.ts';
+import { type MeasureOptions, measureMachines, withoutCcp } from './measure.ts';
 
 export interface CcpVariant {
-  /** Running maxima over channels that follow each other, or a tree over lanes that hold channels. */
-  readonly form: 'running' | 'tree';
-  /** Where it stands: on activations, or on sums that are still as wide as the accumulators. */
-  readonly place: 'behind requantise' | 'before requantise';
+  /** What `postProcessing.crossChannelPool` says of it. */
+  readonly config: Pick<CrossChannelPoolConfig, 'maximumRatio' | 'form' | 'position' | 'depth'>;
+  /** Values that leave the chain in one cycle at most: rows times columns handed over. */
   readonly lanes: number;
+  /** Bits of a value as its bytes are counted. */
   readonly bits: number;
-  /** Maxima held a lane; 0 for a tree. */
-  readonly depth: number;
-  /** Channels a tree takes the maximum of; null where the ratio is set by the command. */
-  readonly ratio: number | null;
-  readonly gates: number;
-  readonly flipFlops: number;
-  readonly logicDepth: number;
+  /** Maxima kept. */
+  readonly entries: number;
+  readonly bufferBytes: number;
+  /** Requantisers a row. */
+  readonly requantisers: number;
+  /** What the parameter buffer gives in one cycle. */
+  readonly recordBytes: number;
+  /** Of the machine with this unit less the one with none: chain, requantisers and buffers' logic included. */
+  readonly extraGates: number;
+  readonly extraFlipFlops: number;
+  /** Of all gates of the machine with this unit. */
+  readonly extraGateFraction: number;
 }
 
-/** The forms that are compared, first the machine's own. */
-function forms(machine: MachineConfig): CrossChannelForm[] {
-  const { rows, accumulatorBits } = machine.peArray;
-  const bits = crossChannelBits(machine);
-  const running = (lanes: number, width: number, depth: number): CrossChannelForm => ({
-    kind: 'running',
-    lanes,
-    bits: width,
-    depth,
-  });
-  const trees = [2, 4, 8].filter((ratio) => rows % ratio === 0);
+/** The machine with another unit; means are left out, which only one form can take and which have no RTL. */
+export function withUnit(machine: MachineConfig, config: CcpVariant['config']): MachineConfig {
+  const { postProcessing } = machine;
+  return {
+    ...machine,
+    postProcessing: { ...postProcessing, crossChannelPool: { ...config, mean: false } },
+  };
+}
+
+/** The units that are compared; trees only where they share out the columns. */
+export function variantConfigs({ peArray }: MachineConfig): CcpVariant['config'][] {
+  const running = (position: 'after' | 'before', depth: number) =>
+    ({ form: 'running', position, depth, maximumRatio: 16 }) as const;
+  const trees = [2, 4, 8].filter((ratio) => peArray.columns % ratio === 0);
+  const tree = (position: 'after' | 'before', maximumRatio: number) =>
+    ({ form: 'tree', position, depth: 1, maximumRatio }) as const;
   return [
-    running(rows, bits, 1),
-    running(rows, machine.peArray.activationBits, 1),
-    running(2 * rows, bits, 1),
-    running(rows, bits, 4),
-    running(rows, bits, 16),
-    running(rows, accumulatorBits, 1),
-    ...trees.map((ratio): CrossChannelForm => ({ kind: 'tree', lanes: rows, bits, ratio })),
-    ...trees
-      .slice(0, 1)
-      .map((ratio): CrossChannelForm => ({ kind: 'tree', lanes: rows, bits: accumulatorBits, ratio })),
+    running('after', 1),
+    running('after', 4),
+    running('after', 16),
+    running('before', 1),
+    running('before', 4),
+    ...trees.map((ratio) => tree('after', ratio)),
+    ...trees.map((ratio) => tree('before', ratio)),
   ];
 }
 
 /** Synthesises them. */
 export async function measureVariants(
   machine: MachineConfig,
-  { library, cache, progress }: MeasureOptions,
+  options: MeasureOptions,
 ): Promise<CcpVariant[]> {
-  const list = forms(machine);
-  const variants: CcpVariant[] = [];
-  for (const form of list) {
-    const { area, flipFlops, depth } = await synthesise(
-      { module: crossChannelVerilog(form), below: [] },
-      library,
-      cache,
-    );
-    variants.push({
-      form: form.kind,
-      place: form.bits > crossChannelBits(machine) ? 'before requantise' : 'behind requantise',
-      lanes: form.lanes,
-      bits: form.bits,
-      depth: form.kind === 'running' ? form.depth : 0,
-      ratio: form.kind === 'tree' ? form.ratio : null,
-      gates: area,
-      flipFlops,
-      logicDepth: depth,
-    });
-    progress?.(variants.length, list.length);
-  }
-  return variants;
+  const { peArray } = machine;
+  const configs = variantConfigs(machine);
+  const variants = configs.map((config) => withUnit(machine, config));
+  const [without, ...measured] = await measureMachines([withoutCcp(machine), ...variants], options);
+  const gatesWithout = totalOf(without!, ({ gates }) => gates);
+  const flipFlopsWithout = totalOf(without!, ({ count, flipFlopsEach }) => count * flipFlopsEach);
+  return configs.map((config, index) => {
+    const unit = { ...config, mean: false };
+    const variant = variants[index]!;
+    const gates = totalOf(measured[index]!, (one) => one.gates);
+    const handover = handoverColumns(unit, peArray.columns);
+    return {
+      config,
+      lanes: peArray.rows * handover,
+      bits: crossChannelValueBits(unit, peArray),
+      entries: crossChannelEntries(unit, peArray),
+      bufferBytes: crossChannelBytes(unit, peArray),
+      requantisers: requantisers(variant),
+      recordBytes: handover * parameterRecordBytes(variant),
+      extraGates: gates - gatesWithout,
+      extraFlipFlops:
+        totalOf(measured[index]!, ({ count, flipFlopsEach }) => count * flipFlopsEach) - flipFlopsWithout,
+      extraGateFraction: (gates - gatesWithout) / gates,
+    };
+  });
+}
+
+function totalOf<T>(list: readonly T[], value: (one: T) => number): number {
+  return list.reduce((total, one) => total + value(one), 0);
 }
