@@ -42,6 +42,17 @@ describe('random machines', () => {
     expect(values(({ postProcessing }) => postProcessing.requantise.lookupTable === null).size).toBe(2);
     expect(values(({ postProcessing }) => postProcessing.crossChannelPool === null).size).toBe(2);
     expect(values(({ postProcessing }) => postProcessing.spatialPool === null).size).toBe(2);
+    const units = drawn.flatMap(({ postProcessing }) => postProcessing.crossChannelPool ?? []);
+    expect(new Set(units.map(({ form, position, depth }) => `${form} ${position} ${depth > 1}`))).toEqual(
+      new Set([
+        'running after false',
+        'running after true',
+        'running before false',
+        'running before true',
+        'tree after false',
+        'tree before false',
+      ]),
+    );
   });
 
   it('leave a linter nothing to say', ({ skip }) => {

@@ -1,6 +1,8 @@
 /** What a co-simulation is worth: deliberate mistakes in the emitted Verilog, every one of which it must find. */
 import { describe, expect, it } from 'vitest';
+import type { z } from 'zod';
 import { computeModules } from '../../src/hw/compute/core-verilog.ts';
+import { crossChannelPoolSchema } from '../../src/hw/cross-channel-pool/config.ts';
 import type { MachineConfig } from '../../src/hw/machine/config.ts';
 import type { VerilogModule } from '../../src/hw/verilog.ts';
 import { coSimulate } from '../../src/rtl/cosim/co-simulate.ts';
@@ -14,6 +16,12 @@ interface Mutation {
   readonly to: string;
   /** Instead of the small one. */
   readonly machine?: MachineConfig;
+}
+
+/** The small machine with another cross-channel pooling unit. */
+function withUnit(unit: z.input<typeof crossChannelPoolSchema>): MachineConfig {
+  const crossChannelPool = crossChannelPoolSchema.parse(unit);
+  return { ...smallMachine, postProcessing: { ...smallMachine.postProcessing, crossChannelPool } };
 }
 
 const mutations: readonly Mutation[] = [
@@ -50,6 +58,48 @@ const mutations: readonly Mutation[] = [
     module: 'cross_channel_pool',
     from: /valid & \(first \| /,
     to: "valid & (1'b0 | ",
+  },
+  {
+    mistake: 'a tree takes the smaller of two columns',
+    module: 'cross_channel_pool',
+    from: /\) > \$signed\(/,
+    to: ') < $signed(',
+    machine: withUnit({ form: 'tree', maximumRatio: 4 }),
+  },
+  {
+    mistake: 'a tree takes its next group before the start values behind the last one are in',
+    module: 'chain_control',
+    from: / & ~pacing;/,
+    to: ';',
+    machine: withUnit({ form: 'tree', maximumRatio: 2 }),
+  },
+  {
+    mistake: 'the columns behind a group that left stay where they are',
+    module: 'chain_control',
+    from: /left_q <= leave << at;/,
+    to: "left_q <= 2'd1 << at;",
+    machine: withUnit({ form: 'tree', maximumRatio: 2 }),
+  },
+  {
+    mistake: 'groups do not take turns',
+    module: 'chain_control',
+    from: /assign vector_slot = turn;/,
+    to: "assign vector_slot = 2'd0;",
+    machine: withUnit({ depth: 3, maximumRatio: 4 }),
+  },
+  {
+    mistake: 'maxima of sums are taken of sums without their bias',
+    module: 'bias_lane',
+    from: /assign out = [^;]*;/,
+    to: 'assign out = value;',
+    machine: withUnit({ position: 'before', maximumRatio: 4 }),
+  },
+  {
+    mistake: 'a group of sums is scaled as its first filter is',
+    module: 'compute_core',
+    from: /records\[vector_last_at_2 \*/,
+    to: 'records[vector_at_2 *',
+    machine: withUnit({ form: 'tree', position: 'before', maximumRatio: 4 }),
   },
   {
     mistake: 'ties are rounded up instead of to even',

@@ -3,6 +3,7 @@
  * word is one value of every bank, so the banks that the array's side needs are the width of the DMA's side too.
  */
 import { containerBytes } from '../../core/fixed-point.ts';
+import { handoverColumns } from '../cross-channel-pool/config.ts';
 import { type BufferName, bufferNames } from '../isa/formats.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import { parameterRecordBytes } from '../requantise/parameters.ts';
@@ -12,13 +13,14 @@ import { wideBanks } from './wide-verilog.ts';
 function wordBytes(machine: MachineConfig, buffer: BufferName): number {
   const { peArray, buffers, postProcessing } = machine;
   const valueBytes = containerBytes(peArray.activationBits);
+  const handover = handoverColumns(postProcessing.crossChannelPool, peArray.columns);
   switch (buffer) {
     case 'feature':
       return buffers.feature.banks * valueBytes;
     case 'weight':
       return wideBanks(peArray.columns) * containerBytes(peArray.weightBits);
     case 'parameter':
-      return 4 * wideBanks(parameterRecordBytes(machine) / 4);
+      return 4 * wideBanks((handover * parameterRecordBytes(machine)) / 4);
     case 'output':
       return wideBanks(peArray.rows + (postProcessing.spatialPool?.maximumWindow ?? 1) - 1) * valueBytes;
     default:

@@ -340,7 +340,7 @@ export function chainControlVerilog(machine: MachineConfig, shape: ComputeShape)
         : []),
       '',
       ...verilogLines(`
-      wire unused = &{tile, post, settings, from_accumulator_address, from_parameter_address};
+      wire unused = &{tile, post, settings, from_accumulator_address, from_parameter_address${isTree ? ', now_ratio' : ''}};
       `),
     ],
   });

@@ -342,6 +342,16 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       .out(${out})
     );
     `);
+  /** Of the columns beside that of chain 0, and of the record that maxima of sums are scaled by, some bits are left. */
+  const unusedOfTree = isTree
+    ? [
+        ...Array.from({ length: handover - 1 }, (_, other) => [
+          `record_${other + 1}`,
+          `column_sums_${other + 1}`,
+        ]).flat(),
+        poolsSums ? 'last_record' : 'vector_last_at',
+      ]
+    : [];
   const body: string[] = [
     ...verilogLines(`
     // The command at the head, and the sequencer.
@@ -471,7 +481,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
     ...(isTree
       ? [
           ...delayed('vector_at', poolStage, levels),
-          ...delayed('vector_last_at', 2, levels),
+          ...(poolsSums ? delayed('vector_last_at', 2, levels) : []),
           ...delayed('vector_level', poolStage, bitsFor(levels)),
         ]
       : []),
@@ -721,7 +731,7 @@ function computeCoreVerilog(machine: MachineConfig, shape: ComputeShape): Verilo
       else in_flight <= in_flight + {${tilesInFlightBits - 1}'d0, begins} - {${tilesInFlightBits - 1}'d0, done_1};
     assign idle = ~head_valid & resting & (in_flight == ${literal(tilesInFlightBits, 0)});
 
-    wire unused = &{settings, record, settled, weight_values};
+    wire unused = &{settings, record, settled, weight_values${unusedOfTree.map((name) => `, ${name}`).join('')}};
     `),
   ];
   return verilogModule({
