@@ -161,6 +161,7 @@ async function compareConventions(
       machine,
       numbers: numbersOf(loaded, numbersOn(machine)),
       data: await prepareData(loaded, machine, options, output),
+      onProgress: output.runProgress,
     },
     output.note,
   );

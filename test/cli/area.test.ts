@@ -70,6 +70,7 @@ describe('condensim area', () => {
       readFileSync(edge256, 'utf8')
         .replace('rows: 16', 'rows: 2')
         .replace('columns: 16', 'columns: 2')
+        .replace(/^ *depthwise: .*\n/m, '')
         .replace('form: multiplier', 'form: shift')
         .replace('path: dram', `path: ${projectFile('hw-configs/dram')}`),
     );

@@ -109,11 +109,13 @@ function run(machine: MachineConfig, program: readonly Command[]) {
 }
 
 describe('compute unit in depthwise mode', () => {
-  const machine = machineOf(8, 2);
-  const array = { ...machine, peArray: { ...machine.peArray, depthwise: { kernel: 2 } } };
+  const arrayFor = (columns: number, kernel: number): MachineConfig => {
+    const machine = machineOf(8, columns);
+    return { ...machine, peArray: { ...machine.peArray, depthwise: { kernel } } };
+  };
 
   it('walks a channel in strips, a row read a cycle, and hands on a vector a row', () => {
-    // 2x2 taps, 8 values a read, 16 multipliers: 4 lanes. 7 columns are two strips of 4 + 1 reads, for each of 3 channels.
+    // 2x2 taps, 8 values a read: 7 lanes. 9 columns are two strips of 4 + 1 reads, for each of 3 channels.
     const depthwise = {
       depthwise: 1,
       groups: 3,
@@ -122,10 +124,10 @@ describe('compute unit in depthwise mode', () => {
       kernelRows: 2,
       kernelColumns: 2,
       rows: 5,
-      columns: 8,
+      columns: 10,
     };
     // First read at 4, 30 of them; the last vector is through at 34, its bytes written 3 later.
-    expect(run(array, [post(), tile(4, 7, 1, 1, depthwise)])).toEqual({
+    expect(run(arrayFor(4, 2), [post(), tile(4, 9, 1, 1, depthwise)])).toEqual({
       array: [[1, 34]],
       postProcessing: [[1, 37]],
       cycles: { busy: 30, bank: 0, dram: 0, dependency: 1 + 3, postProcessing: 0, fill: 3 },
@@ -136,7 +138,9 @@ describe('compute unit in depthwise mode', () => {
     // The fold of one step swaps at 5; its two columns leave the chain at 7. The next command's settings at 5..6; its first
     // read would be at 9, the chain is free by then.
     const depthwise = { depthwise: 1, groups: 1, kernelRows: 1, kernelColumns: 1, channels: 1, filters: 1 };
-    expect(run(array, [post(), tile(1, 4, 1, 2), post(), tile(2, 4, 1, 1, depthwise)])).toMatchObject({
+    expect(
+      run(arrayFor(2, 1), [post(), tile(1, 4, 1, 2), post(), tile(2, 4, 1, 1, depthwise)]),
+    ).toMatchObject({
       array: [
         [1, 5],
         [6, 11],

@@ -69,6 +69,9 @@ describe('synthesis', () => {
   });
 });
 
+/** Gates of a module that is derived anew in a second or two. */
+const quicklySynthesised = 5000;
+
 describe('gates of the shipped machines', () => {
   it('are all in the shipped cache, of the Yosys that is installed, and derive anew within 3 %', async () => {
     const file = shippedCacheSchema.parse(JSON.parse(readFileSync(shippedCachePath(), 'utf8')));
@@ -88,14 +91,15 @@ describe('gates of the shipped machines', () => {
     expect(Object.keys(file.results).sort()).toEqual([...jobs.keys()].sort());
     const sampled = new Set<string>();
     for (const [key, one] of jobs) {
-      if (sampled.has(one.module.name)) continue;
+      const shipped = file.results[key]!;
+      // The largest modules take minutes; their texts are held to the cache above all the same.
+      if (sampled.has(one.module.name) || shipped.area > quicklySynthesised) continue;
       sampled.add(one.module.name);
       const { area, flipFlops } = await synthesise(one, own);
-      const shipped = file.results[key]!;
       expect(Math.abs(area / shipped.area - 1)).toBeLessThanOrEqual(0.03);
       expect(flipFlops).toBe(shipped.flipFlops);
     }
-    expect(sampled.size).toBeGreaterThan(5);
+    expect(sampled.size).toBeGreaterThan(12);
   });
 
   it('have a PE within 15 % of 1,295 and a CCP unit near 1 % or below', async () => {
