@@ -193,6 +193,8 @@ export function wholeLayerCase(machine: MachineConfig, seed: number): ProgramCas
 
 /** Totals over programs. */
 export interface ProgramTotals {
+  /** The engine that ran the Verilog, with its version. */
+  readonly engine: string;
   readonly programs: number;
   readonly commands: number;
   readonly cycles: number;
@@ -257,5 +259,5 @@ async function compareLayers(
     firstMismatch ??= found.firstMismatch;
     progress?.(number + 1, cases.length);
   }
-  return { programs: cases.length, ...total, firstMismatch };
+  return { engine: engine.name, programs: cases.length, ...total, firstMismatch };
 }

@@ -1,5 +1,6 @@
 /** `condensim cosim`: a machine's Verilog against the simulator, cycle by cycle and byte by byte. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { InputError } from '../core/diagnostics.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { readMachineFile } from '../import/machine-yaml.ts';
 import { coSimulateLayers } from '../layer-cosim.ts';
@@ -73,7 +74,12 @@ export function addCosim(program: Command, output: Output): void {
         });
         runs.push({ ...totals, machine: which.name });
       };
-      await compare(machine, tiles);
+      if (tiles + machines + layers === 0 && !wholeLayer && model === undefined) {
+        throw new InputError(
+          '--tiles: nothing would be compared, expected tiles, --layers, --whole-layer, --model or --machines',
+        );
+      }
+      if (tiles > 0) await compare(machine, tiles);
       for (let number = 0; number < machines; number++) {
         await compare(randomMachine(seed, number), tilesOfRandomMachine);
       }
@@ -91,14 +97,21 @@ export function addCosim(program: Command, output: Output): void {
           : undefined;
       const report = cosimReport(
         machine.name,
-        runs[0]!.engine,
+        [...runs, ...(programTotals ? [programTotals] : [])][0]!.engine,
         seed,
-        runs.map(({ engine: _, ...counts }) => counts),
-        programTotals,
+        runs.map(withoutEngine),
+        programTotals && withoutEngine(programTotals),
       );
       output.report(report, json, (style) => cosimTable(report, style));
       if (report.cycleMismatches + report.byteMismatches > 0) output.exitCode = 1;
     });
+}
+
+function withoutEngine<T extends { readonly engine: string }>({
+  engine: _,
+  ...counts
+}: T): Omit<T, 'engine'> {
+  return counts;
 }
 
 function upTo(most: number): (text: string) => number {

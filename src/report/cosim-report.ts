@@ -83,31 +83,34 @@ export function cosimTable(report: CosimReport, style: Style): string {
     `${style.heading(`${report.hardware.name}: Verilog against the simulator`)}\n`,
     wrapText(`Verilog by: ${report.engine}. Seed ${report.seed}.`, '  '),
     '\n',
-    formatTable(
-      [
-        { heading: 'Machine', align: 'left', shrinks: true },
-        right('tiles'),
-        right('cycles'),
-        right('events'),
-        right('in another cycle'),
-        right('bytes'),
-        right('other'),
-      ],
-      report.machines.map((counts) => [
-        counts.machine,
-        grouped(counts.tiles),
-        grouped(counts.cycles),
-        grouped(counts.tokens),
-        grouped(counts.cycleMismatches),
-        grouped(counts.bytes),
-        grouped(counts.byteMismatches),
-      ]),
-      style,
-    ),
-    '\n',
+    ...(report.machines.length === 0 ? [] : [tilesTable(report, style), '\n']),
     ...(report.programs === null ? [] : [programsTable(report.programs, style), '\n']),
     wrapText(verdict, ''),
   ].join('');
+}
+
+function tilesTable(report: CosimReport, style: Style): string {
+  return formatTable(
+    [
+      { heading: 'Machine', align: 'left', shrinks: true },
+      right('tiles'),
+      right('cycles'),
+      right('events'),
+      right('in another cycle'),
+      right('bytes'),
+      right('other'),
+    ],
+    report.machines.map((counts) => [
+      counts.machine,
+      grouped(counts.tiles),
+      grouped(counts.cycles),
+      grouped(counts.tokens),
+      grouped(counts.cycleMismatches),
+      grouped(counts.bytes),
+      grouped(counts.byteMismatches),
+    ]),
+    style,
+  );
 }
 
 function programsTable(of: Programs, style: Style): string {

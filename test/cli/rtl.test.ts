@@ -107,6 +107,7 @@ describe('condensim cosim', () => {
   });
 
   it.each([
+    [['--tiles', '0', '--layers', '0'], /--tiles: nothing would be compared/],
     [['--tiles', '-1'], /--tiles.*Expected an integer from 0/],
     [['--engine', 'vcs'], /--engine.*javascript, icarus, verilator/],
     [['--seed', 'x'], /--seed/],

@@ -15,11 +15,16 @@ import { bufferImages } from './images.ts';
 /** The top module of what is compared. */
 export const topModule = 'compute_core';
 
+/** What reports call the engine that needs nothing but this package. */
+export async function compiledEngineName(): Promise<string> {
+  return `JavaScript, compiled from the netlist of Yosys ${await yosysVersion()}`;
+}
+
 /** The engine that needs nothing but this package. */
 export const buildCompiled: EngineBuilder = async (machine, modules) => {
   const model = await compileCompute(machine, modules);
   return {
-    name: `JavaScript, compiled from the netlist of Yosys ${await yosysVersion()}`,
+    name: await compiledEngineName(),
     run: (cosimCase, _, limit) => runCompiled(model, cosimCase, limit),
     close: () => undefined,
   };

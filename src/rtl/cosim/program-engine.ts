@@ -2,6 +2,7 @@
 import type { MachineConfig } from '../../hw/machine/config.ts';
 import { acceleratorModules } from '../../hw/machine/verilog.ts';
 import type { VerilogModule } from '../../hw/verilog.ts';
+import { compiledEngineName } from './compiled-run.ts';
 import type { EngineName } from './engine.ts';
 import { icarus, type NativeTool, nativeBench, verilator } from './native-engine.ts';
 import { programBench, programBenchVerilog } from './program-bench-verilog.ts';
@@ -10,6 +11,8 @@ import { compileAccelerator, runProgramCompiled } from './program-compiled.ts';
 import { programFiles, readProgramBench } from './program-files.ts';
 
 export interface ProgramEngine {
+  /** Name and version, for reports. */
+  readonly name: string;
   /**
    * Runs a program until its last barrier, or `limit` cycles.
    * @param expected what the simulator saw; a testbench compares with it too
@@ -29,6 +32,7 @@ export const programEngines: Readonly<Record<EngineName, ProgramEngineBuilder>> 
   javascript: async (machine, modules) => {
     const model = await compileAccelerator(machine, modules);
     return {
+      name: await compiledEngineName(),
       run: (programCase, _expected, delays, limit) => runProgramCompiled(model, programCase, delays, limit),
       close: () => undefined,
     };
@@ -44,6 +48,7 @@ function buildNativeProgram(
 ): ProgramEngine {
   const bench = nativeBench(tool, modules, { name: programBench, text: programBenchVerilog(machine) });
   return {
+    name: bench.name,
     run(programCase, expected, delays, limit) {
       const files = programFiles(programCase, expected, delays, limit);
       const { printed, seen } = bench.run('program', files);
