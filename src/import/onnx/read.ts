@@ -32,6 +32,7 @@ import {
   modelProto,
   type ValueInfoProto,
 } from './schema.ts';
+import { checkSignature } from './signatures.ts';
 import type { Value } from './value.ts';
 import { mapView, sizesOf, type View, vectorView } from './view.ts';
 import { decode } from './wire.ts';
@@ -209,12 +210,15 @@ class Reader {
         value.view,
       );
     }
+    checkSignature(node);
     const handler = handlerOf(node);
     const inputs = names.map((name) => {
       if (name === '') return undefined;
       const value = conversion.values.get(name);
       if (value === undefined) {
-        throw new InputError(`reads ${quote(name)}, an output that is for training alone`);
+        throw new InputError(
+          `reads ${quote(name)}, an output that is not computed here (masks, places of maxima, statistics)`,
+        );
       }
       return value;
     });
