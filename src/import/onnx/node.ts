@@ -101,6 +101,12 @@ export class OnnxNode {
   }
 }
 
+/** @throws InputError for a switch that is on */
+export function refuseFlag(node: OnnxNode, name: string): void {
+  const value = node.int(name, 0);
+  if (value !== 0) throw new InputError(`${name}: ${value}, expected 0`);
+}
+
 /** An axis of a tensor of so many dimensions; negative ones count from the end. */
 export function axisOf(axis: number, rank: number): number {
   const index = axis < 0 ? axis + rank : axis;
