@@ -432,22 +432,23 @@ function checkParameters({ nodes }: Conversion): void {
   }
 }
 
-/** All parameters, made once. */
+/** All parameters, made once; from then on nothing holds the file. */
 function lazily(
   graph: Graph,
   makers: ReadonlyMap<string, ParameterMaker>,
   file: string,
 ): () => ParameterValues {
-  let values: ParameterValues | undefined;
+  let left: ReadonlyMap<string, ParameterMaker> | undefined = makers;
+  let values: ParameterValues = new Map();
   return () => {
-    values ??= new Map(
-      graph.nodes.flatMap(({ name, parameters }) =>
-        parameters.map((parameter) => [
-          parameter.name,
-          inFile(file, () => makers.get(parameter.name)!(), name),
-        ]),
-      ),
-    );
+    if (left !== undefined) {
+      const names = graph.nodes.flatMap(({ name, parameters }) =>
+        parameters.map((parameter) => [name, parameter.name] as const),
+      );
+      const all = left;
+      values = new Map(names.map(([node, name]) => [name, inFile(file, () => all.get(name)!(), node)]));
+      left = undefined;
+    }
     return values;
   };
 }
