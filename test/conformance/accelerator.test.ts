@@ -283,6 +283,8 @@ describe('a program that lacks a token', () => {
       rows: 8,
       columns: 8,
       dataflow: 'output-stationary',
+      feed: 'broadcast',
+      foldOverlap: true,
       activationBits: 8,
       weightBits: 8,
       accumulatorBits: 32,

@@ -194,6 +194,8 @@ const randomHardware: fc.Arbitrary<MachineConfig> = fc.noBias(
         rows: random.rows,
         columns: random.columns,
         dataflow: 'output-stationary' as const,
+        feed: 'broadcast' as const,
+        foldOverlap: true,
         activationBits: 8,
         weightBits: 8,
         accumulatorBits: 32,

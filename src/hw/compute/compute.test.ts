@@ -18,6 +18,8 @@ const machineOf = (rows: number, columns: number): MachineConfig => ({
     rows,
     columns,
     dataflow: 'output-stationary',
+    feed: 'broadcast',
+    foldOverlap: true,
     activationBits: 8,
     weightBits: 8,
     accumulatorBits: 32,

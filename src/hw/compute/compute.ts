@@ -5,8 +5,12 @@
  * Cycle rules (see docs/machine.md for the full text):
  * - A `postProcess` command takes one cycle. A `compute` command is accepted when its tokens are there and the array
  *   has handed over the last fold of the command before; its first step follows `startCycles` later.
- * - Each element has an accumulator and a shadow. When a fold's last step is done and the shift chain is free, the
+ * - The array computes batches of folds as its dataflow says (pe-array/dataflows/). Output-stationary, a batch is a fold, and
+ *   each element has an accumulator and a shadow: when a fold's last step is done and the shift chain is free, the
  *   two swap, and the chain moves the finished fold out, one column a cycle, while the next fold computes.
+ * - Otherwise a batch is a group of the tile, whose sums collect in one half of the accumulator buffer. When they are complete and the
+ *   chain is free the halves swap, and the chain takes the sums out in the same order, a vector a cycle. Sums that take
+ *   more than a half keep the array waiting until those before, or they, are out.
  * - With partial sums coming in, a fold's start values are shifted in on the chain's other end, `columns` cycles, and one
  *   more behind a fold that leaves; for the first fold of a command this happens before its first step.
  * - A column leaves the chain for post-processing when the stage can take it: every column counts towards the
@@ -20,6 +24,7 @@
  *   streaming one.
  */
 import { assert } from '../../core/diagnostics.ts';
+import { alignUp } from '../../core/integers.ts';
 import type { Engine } from '../../sim/engine.ts';
 import type { Observer } from '../../sim/trace.ts';
 import type { SramStatistics } from '../buffers/buffers.ts';
@@ -27,12 +32,14 @@ import { columnsAtOnce, crossChannelValueBits } from '../cross-channel-pool/conf
 import type { Command, CommandOf } from '../isa/formats.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import { accumulatorBytes } from '../pe-array/config.ts';
+import { type Dataflow, skewCycles } from '../pe-array/dataflows/dataflow.ts';
+import { dataflowOf } from '../pe-array/dataflows/index.ts';
 import { depthwiseLanes, stripRows, stripsOf } from '../pe-array/depthwise.ts';
 import { parameterRecordBytes } from '../requantise/parameters.ts';
 import { CommandQueue, type Tokens } from '../sequencer/queue.ts';
 import type { CommandConsumer } from '../sequencer/sequencer.ts';
 import type { ArrayCycles } from './statistics.ts';
-import { TilePatterns } from './tile-patterns.ts';
+import { type TilePattern, TilePatterns } from './tile-patterns.ts';
 
 /** What the tile does to the bytes; absent in timing mode. */
 export interface TileData {
@@ -69,9 +76,12 @@ export class ComputeUnit implements CommandConsumer {
   private idleSince = 0;
   private idleCause: 'dram' | 'dependency' = 'dependency';
 
-  // Cycle from which the resource is free.
+  private readonly dataflow: Dataflow;
+  // Cycle from which the resource is free; the chain is what hands sums over to post-processing.
   private chainFree = 0;
   private poolFree = 0;
+  /** The accumulator buffer, after sums that took more than half of it. */
+  private sumsFree = 0;
 
   constructor(
     private readonly engine: Engine,
@@ -86,7 +96,8 @@ export class ComputeUnit implements CommandConsumer {
     this.cycles = statistics.cycles;
     this.sram = statistics.sram;
     this.queue = new CommandQueue(machine.sequencer.queueDepth);
-    this.patterns = new TilePatterns(machine.peArray.rows, machine.buffers.feature.banks);
+    this.dataflow = dataflowOf(machine.peArray);
+    this.patterns = new TilePatterns(machine.peArray, machine.buffers.feature.banks);
     this.tryHandler = engine.register(() => this.tryNext());
     this.arrayDoneHandler = engine.register((index) => this.arrayDone(index));
     this.postDoneHandler = engine.register((index) => this.postDone(index));
@@ -172,7 +183,10 @@ export class ComputeUnit implements CommandConsumer {
     this.engine.schedule(end, this.arrayDoneHandler, index);
     if (post !== undefined) {
       this.tilesInPost++;
-      const latency = this.machine.peArray.pipelineDepth + this.machine.postProcessing.pipelineDepth;
+      const { peArray, postProcessing } = this.machine;
+      // (Without overlap a fold's skew is part of its cycles.)
+      const skew = tile.stream === 0 && peArray.foldOverlap ? skewCycles(peArray) : 0;
+      const latency = peArray.pipelineDepth + skew + postProcessing.pipelineDepth;
       const done = Math.max(this.chainFree, this.poolFree) + latency;
       this.observer?.slice?.('postProcessing', index, this.engine.now, done);
       this.engine.schedule(done, this.postDoneHandler, index);
@@ -200,64 +214,103 @@ export class ComputeUnit implements CommandConsumer {
     if (this.isIdle) this.wakeSequencer();
   }
 
-  /** Runs a tile through the array; returns the cycle in which the array has handed over its last fold. */
+  /** Runs a tile through the array; returns the cycle in which the array has handed over its last sums. */
   private arrayTile(tile: CommandOf<'compute'>, post: CommandOf<'postProcess'> | undefined): number {
-    const { rows, columns } = this.machine.peArray;
-    const { cycles, sram } = this;
+    const { columns } = this.machine.peArray;
+    const { cycles } = this;
+    const { keepsSums } = this.dataflow;
     const pattern = this.patterns.of(tile, post);
-    const taps = tile.kernelRows * tile.kernelColumns;
-    const pixels = tile.outRows * tile.outColumns;
-    const preloads = tile.accumulateIn === 1;
-    const sumBytes = accumulatorBytes(this.machine.peArray.accumulatorBits);
-    const blocks = Math.ceil(tile.filters / columns);
-    let foldsLeft = tile.groups * pattern.pixelFolds * blocks;
+    const { batches } = pattern.plan;
+    const preloads = keepsSums && tile.accumulateIn === 1;
+    const halves = keepsSums || this.fitsHalf(tile);
+    let batchesLeft = tile.groups * batches.length;
 
     const begin = this.engine.now;
     let now = begin + this.machine.sequencer.startCycles;
     if (preloads) {
       now = Math.max(now, this.chainFree) + columns;
-      this.chainFree = foldsLeft > 1 ? now + columns : now;
-      sram.accumulator.reads += foldsLeft * columns;
-      sram.accumulator.bytes += tile.groups * pixels * tile.filters * sumBytes;
+      this.chainFree = batchesLeft > 1 ? now + columns : now;
     }
     cycles.fill += now - begin;
 
     for (let group = 0; group < tile.groups; group++) {
       let phase = 0;
-      for (let fold = 0; fold < pattern.pixelFolds; fold++) {
-        const lanes = Math.min(rows, pixels - fold * rows);
-        const steps = taps * tile.channels;
-        const stepCycles = pattern.channelCycles[fold]! * tile.channels;
-        for (let block = 0; block < blocks; block++) {
-          const filters = Math.min(columns, tile.filters - block * columns);
-          const swap = Math.max(now + stepCycles, this.chainFree);
-          cycles.busy += steps;
-          cycles.bank += stepCycles - steps;
-          cycles.postProcessing += swap - (now + stepCycles);
-          sram.feature.reads += stepCycles;
-          sram.feature.bytes += steps * lanes * tile.elementBytes;
-          sram.weight.reads += steps;
-          sram.weight.bytes += steps * filters * tile.weightBytes;
-          now = swap;
-          foldsLeft--;
-          if (post === undefined) {
-            this.chainFree = swap + filters;
-          } else {
-            const fills = preloads && foldsLeft > 1;
-            phase = this.drain(swap, filters, post, phase, pattern.vectorCycles[fold]!, fills);
-          }
-          // Start values follow one element behind the fold that leaves.
-          if (preloads && foldsLeft > 1) this.chainFree += columns - filters + 1;
+      for (const batch of batches) {
+        // Sums that take more than half of the accumulator buffer need those before them gone, and the other way round.
+        const free = keepsSums ? 0 : halves ? this.sumsFree : this.chainFree;
+        if (free > now) {
+          cycles.postProcessing += free - now;
+          now = free;
         }
+        const done = now + batch.fill + batch.steps + batch.bank;
+        const swap = Math.max(done, this.chainFree);
+        cycles.fill += batch.fill;
+        cycles.busy += batch.steps;
+        cycles.bank += batch.bank;
+        cycles.postProcessing += swap - done;
+        now = swap;
+        batchesLeft--;
+        if (post === undefined) {
+          if (keepsSums) this.chainFree = swap + batch.filters;
+        } else {
+          const fills = preloads && batchesLeft > 1;
+          this.chainFree = swap;
+          for (let fold = batch.firstFold; fold < batch.firstFold + batch.folds; fold++) {
+            const vectorCycles = pattern.vectorCycles[fold]!;
+            phase = this.drain(this.chainFree, batch.filters, post, phase, vectorCycles, fills);
+          }
+          if (!halves) this.sumsFree = this.chainFree;
+        }
+        // Start values follow one element behind the fold that leaves.
+        if (preloads && batchesLeft > 1) this.chainFree += columns - batch.filters + 1;
       }
     }
-    if (post === undefined) {
-      sram.accumulator.writes += tile.groups * pattern.pixelFolds * tile.filters;
-      sram.accumulator.bytes += tile.groups * pixels * tile.filters * sumBytes;
-    } else {
-      this.countPost(post, tile);
-    }
+    this.countArray(tile, pattern, post !== undefined);
+    if (post !== undefined) this.countPost(post, tile);
     return now;
+  }
+
+  /** Whether the sums of a group fit half of the accumulator buffer, so that others may leave it meanwhile. */
+  private fitsHalf(tile: CommandOf<'compute'>): boolean {
+    const { peArray, buffers } = this.machine;
+    const pixels = alignUp(tile.outRows * tile.outColumns, peArray.rows);
+    return 2 * pixels * tile.filters * accumulatorBytes(peArray.accumulatorBits) <= buffers.accumulator.bytes;
+  }
+
+  /** Counts what the array reads, and the sums that go to the accumulator buffer and come from there. */
+  private countArray(tile: CommandOf<'compute'>, { pixelFolds, plan }: TilePattern, leaves: boolean): void {
+    const { peArray } = this.machine;
+    const { feature, weight, accumulator } = this.sram;
+    const { groups } = tile;
+    const { sums } = plan.traffic;
+    feature.reads += groups * plan.traffic.feature.reads;
+    feature.bytes += groups * plan.traffic.feature.bytes;
+    weight.reads += groups * plan.traffic.weight.reads;
+    weight.bytes += groups * plan.traffic.weight.bytes;
+    const sumBytes = accumulatorBytes(peArray.accumulatorBits);
+    const tileBytes = groups * tile.outRows * tile.outColumns * tile.filters * sumBytes;
+    if (this.dataflow.keepsSums) {
+      if (tile.accumulateIn === 1) {
+        accumulator.reads += groups * plan.batches.length * peArray.columns;
+        accumulator.bytes += tileBytes;
+      }
+      if (!leaves) {
+        accumulator.writes += groups * pixelFolds * tile.filters;
+        accumulator.bytes += tileBytes;
+      }
+      return;
+    }
+    const fresh =
+      tile.accumulateIn === 1
+        ? { steps: 0, values: 0 }
+        : { steps: sums.firstSteps, values: sums.firstValues };
+    accumulator.writes += groups * sums.steps;
+    accumulator.reads += groups * (sums.steps - fresh.steps);
+    accumulator.bytes += groups * (2 * sums.values - fresh.values) * sumBytes;
+    if (leaves) {
+      accumulator.reads += groups * pixelFolds * tile.filters;
+      accumulator.bytes += tileBytes;
+    }
   }
 
   /**
@@ -308,7 +361,7 @@ export class ComputeUnit implements CommandConsumer {
       const lanes = Math.min(rows, pixels - fold * rows);
       // The maps of a sum are read one after the other.
       const operands = Math.max(1, tile.operands);
-      const readCycles = operands * pattern.channelCycles[fold]!;
+      const readCycles = operands * pattern.readCycles[fold]!;
       let member = 0;
       for (let map = 0; map < tile.filters; map++) {
         let accepted = now + readCycles - 1;
