@@ -242,8 +242,9 @@ function* candidates(
   const { columns } = machine.peArray;
   const { buffers } = machine;
   const isDepthwise = computesDepthwise(step, machine, values);
-  const collects = collectsSums(step, machine, values);
-  for (const { groupsPerTile, filtersPerTile } of tileSizes(work, ratioOf(step), columns, collects)) {
+  const isWhole = machine.memory === 'ideal-infinite';
+  const collects = collectsSums(step, machine, values) && !isWhole;
+  for (const { groupsPerTile, filtersPerTile } of tileSizes(work, ratioOf(step), columns, collects, isWhole)) {
     const largest: FilterTile = {
       firstGroup: 0,
       groups: groupsPerTile,
@@ -273,11 +274,13 @@ function* candidates(
     const outputRow = maps * step.outputShape[2] * values.elementBytes;
     if (!shortages.fits('output', outputRow * work.repeatRows)) continue;
 
-    for (const channelsPerChunk of chunkSizes(step, work, groupsPerTile)) {
+    for (const channelsPerChunk of isWhole
+      ? [work.channelsPerGroup]
+      : chunkSizes(step, work, groupsPerTile)) {
       const chunkWeights = tileWeightBytes(step, work, largest, channelsPerChunk, values);
       if (!shortages.fits('weight', chunkWeights)) continue;
       const isChunked = channelsPerChunk < work.channelsPerGroup;
-      for (const bandCount of limits.isWholeMap ? [1] : bandCounts(step.outputShape[1])) {
+      for (const bandCount of limits.isWholeMap || isWhole ? [1] : bandCounts(step.outputShape[1])) {
         // Rows that repeat one input row stay in one tile.
         const bandRows = alignUp(ceilDiv(step.outputShape[1], bandCount), work.repeatRows);
         if (convolvedRows(step, bandRows) > maximumTileRows) continue;
@@ -302,7 +305,7 @@ function* candidates(
           isChunked,
           work.repeatRows,
         );
-        if (limits.isInPlace && tileRows < bandRows) continue;
+        if ((limits.isInPlace || isWhole) && tileRows < bandRows) continue;
         const pitches = rowPitches(step, work, machine, values.elementBytes);
         for (const rowPitch of limits.isWholeMap ? pitches.slice(0, 1) : pitches) {
           for (const inputResident of limits.isWholeMap ? [true] : [true, false]) {
@@ -355,6 +358,7 @@ function* tileSizes(
   ratio: number,
   columns: number,
   collectsSums: boolean,
+  isWhole: boolean,
 ): Generator<{ groupsPerTile: number; filtersPerTile: number }> {
   const { groups, filtersPerGroup } = work;
   if (groups > 1) {
@@ -362,7 +366,7 @@ function* tileSizes(
       yield { groupsPerTile: count, filtersPerTile: filtersPerGroup };
     }
   }
-  const sizes = new Set<number>();
+  const sizes = new Set<number>(isWhole ? [filtersPerGroup] : []);
   const whole = Math.max(ratio, columns - (columns % ratio));
   const level = (ratio / greatestCommonDivisor(ratio, columns)) * columns;
   for (const size of [whole, level, 2 * whole, 4 * whole, ratio]) {
@@ -411,6 +415,7 @@ export function rowPitches(
   const columns = step.inputShape[2];
   const tightest = columns * elementBytes;
   const { banks } = machine.buffers.feature;
+  if (banks === Number.POSITIVE_INFINITY) return [tightest];
   const { isRowPitchClean } = readingOf(step, machine);
   for (let pitch = columns; pitch < columns + banks; pitch++) {
     if (isRowPitchClean({ ...work, channels: 1, outColumns: step.convolvedShape[2], rowPitch: pitch }, banks))
@@ -435,6 +440,7 @@ function padding(
   const remainder = readingOf(step, machine).planeRemainder(work);
   if (remainder === undefined || work.channelsPerGroup === 1) return 0;
   const { banks } = machine.buffers.feature;
+  if (banks === Number.POSITIVE_INFINITY) return 0;
   const short = (remainder - planeBytes / elementBytes) % banks;
   return (short < 0 ? short + banks : short) * elementBytes;
 }
@@ -465,13 +471,13 @@ function rowsOfSums(
   filters: number,
   unit: number,
 ): number {
-  const fit = (bytes: number): number => {
+  const rowsWithin = (bytes: number): number => {
     let rows = bandRows;
     while (rows > 0 && tileSumBytes(step, machine, values, rows, filters) > bytes) rows -= unit;
     return Math.max(0, rows);
   };
   const { bytes } = machine.buffers.accumulator;
-  return fit(bytes / 2) || fit(bytes);
+  return rowsWithin(bytes / 2) || rowsWithin(bytes);
 }
 
 /** The most rows before pooling that `outputRows` output rows need. */
@@ -633,7 +639,8 @@ export function estimateCost(
   const exposedCycles = exposedInputs + exposedWeights + 2 * latency;
   const cycles = Math.max(compute, dramCycles, loadCycles, storeCycles) + exposedCycles;
   return {
-    objective: cycles + trafficWeight * dramCycles,
+    // What takes no time isn't weighed either.
+    objective: machine.memory === 'ideal-infinite' ? compute : cycles + trafficWeight * dramCycles,
     cycles,
     computeCycles: compute,
     dramCycles,
@@ -677,6 +684,7 @@ function conflictEstimate(
   { elementBytes }: ValueSizes,
 ): number {
   const { feature } = machine.buffers;
+  if (feature.banks === Number.POSITIVE_INFINITY) return 1;
   const planeBytes = tallestInput(step, work, tiling.bandRows) * tiling.rowPitch + tiling.planePadding;
   const placement = {
     ...work,

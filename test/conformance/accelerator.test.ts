@@ -278,6 +278,7 @@ describe('a program that lacks a token', () => {
   const machine: MachineConfig = {
     name: 'late',
     description: '',
+    memory: 'modelled',
     clockMHz: 400,
     peArray: {
       rows: 8,

@@ -189,6 +189,7 @@ const randomHardware: fc.Arbitrary<MachineConfig> = fc.noBias(
     .map((random) => ({
       name: 'random',
       description: '',
+      memory: 'modelled' as const,
       clockMHz: random.clockMHz,
       peArray: {
         rows: random.rows,

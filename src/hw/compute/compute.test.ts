@@ -13,6 +13,7 @@ import { emptyArrayCycles } from './statistics.ts';
 const machineOf = (rows: number, columns: number): MachineConfig => ({
   name: 'small',
   description: '',
+  memory: 'modelled',
   clockMHz: 1,
   peArray: {
     rows,

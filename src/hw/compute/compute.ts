@@ -28,18 +28,18 @@ import { alignUp } from '../../core/integers.ts';
 import type { Engine } from '../../sim/engine.ts';
 import type { Observer } from '../../sim/trace.ts';
 import type { SramStatistics } from '../buffers/buffers.ts';
-import { columnsAtOnce, crossChannelValueBits } from '../cross-channel-pool/config.ts';
+import { columnsAtOnce } from '../cross-channel-pool/config.ts';
 import type { Command, CommandOf } from '../isa/formats.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import { accumulatorBytes } from '../pe-array/config.ts';
 import { type Dataflow, skewCycles } from '../pe-array/dataflows/dataflow.ts';
 import { dataflowOf } from '../pe-array/dataflows/index.ts';
 import { depthwiseLanes, stripRows, stripsOf } from '../pe-array/depthwise.ts';
-import { parameterRecordBytes } from '../requantise/parameters.ts';
 import { CommandQueue, type Tokens } from '../sequencer/queue.ts';
 import type { CommandConsumer } from '../sequencer/sequencer.ts';
+import { countArray, countDepthwise, countPost, countStream } from './accesses.ts';
 import type { ArrayCycles } from './statistics.ts';
-import { type TilePattern, TilePatterns } from './tile-patterns.ts';
+import { TilePatterns } from './tile-patterns.ts';
 
 /** What the tile does to the bytes; absent in timing mode. */
 export interface TileData {
@@ -265,8 +265,8 @@ export class ComputeUnit implements CommandConsumer {
         if (preloads && batchesLeft > 1) this.chainFree += columns - batch.filters + 1;
       }
     }
-    this.countArray(tile, pattern, post !== undefined);
-    if (post !== undefined) this.countPost(post, tile);
+    countArray(this.sram, this.machine, tile, pattern, post !== undefined);
+    if (post !== undefined) countPost(this.sram, this.machine, tile, post);
     return now;
   }
 
@@ -275,42 +275,6 @@ export class ComputeUnit implements CommandConsumer {
     const { peArray, buffers } = this.machine;
     const pixels = alignUp(tile.outRows * tile.outColumns, peArray.rows);
     return 2 * pixels * tile.filters * accumulatorBytes(peArray.accumulatorBits) <= buffers.accumulator.bytes;
-  }
-
-  /** Counts what the array reads, and the sums that go to the accumulator buffer and come from there. */
-  private countArray(tile: CommandOf<'compute'>, { pixelFolds, plan }: TilePattern, leaves: boolean): void {
-    const { peArray } = this.machine;
-    const { feature, weight, accumulator } = this.sram;
-    const { groups } = tile;
-    const { sums } = plan.traffic;
-    feature.reads += groups * plan.traffic.feature.reads;
-    feature.bytes += groups * plan.traffic.feature.bytes;
-    weight.reads += groups * plan.traffic.weight.reads;
-    weight.bytes += groups * plan.traffic.weight.bytes;
-    const sumBytes = accumulatorBytes(peArray.accumulatorBits);
-    const tileBytes = groups * tile.outRows * tile.outColumns * tile.filters * sumBytes;
-    if (this.dataflow.keepsSums) {
-      if (tile.accumulateIn === 1) {
-        accumulator.reads += groups * plan.batches.length * peArray.columns;
-        accumulator.bytes += tileBytes;
-      }
-      if (!leaves) {
-        accumulator.writes += groups * pixelFolds * tile.filters;
-        accumulator.bytes += tileBytes;
-      }
-      return;
-    }
-    const fresh =
-      tile.accumulateIn === 1
-        ? { steps: 0, values: 0 }
-        : { steps: sums.firstSteps, values: sums.firstValues };
-    accumulator.writes += groups * sums.steps;
-    accumulator.reads += groups * (sums.steps - fresh.steps);
-    accumulator.bytes += groups * (2 * sums.values - fresh.values) * sumBytes;
-    if (leaves) {
-      accumulator.reads += groups * pixelFolds * tile.filters;
-      accumulator.bytes += tileBytes;
-    }
   }
 
   /**
@@ -348,17 +312,14 @@ export class ComputeUnit implements CommandConsumer {
   private streamTile(tile: CommandOf<'compute'>, post: CommandOf<'postProcess'> | undefined): number {
     assert(post !== undefined, 'a streaming tile needs post-processing');
     assert(post.interleave === 0, 'streamed maps come one group after the other');
-    const { rows } = this.machine.peArray;
-    const { cycles, sram } = this;
+    const { cycles } = this;
     const pattern = this.patterns.of(tile, post);
-    const pixels = tile.outRows * tile.outColumns;
     const begin = this.engine.now;
     let now = Math.max(begin + this.machine.sequencer.startCycles, this.chainFree);
     // A sum fetches its operands' records first.
     if (tile.operands > 0) now += tile.operands + 1;
     cycles.fill += now - begin;
     for (let fold = 0; fold < pattern.pixelFolds; fold++) {
-      const lanes = Math.min(rows, pixels - fold * rows);
       // The maps of a sum are read one after the other.
       const operands = Math.max(1, tile.operands);
       const readCycles = operands * pattern.readCycles[fold]!;
@@ -376,11 +337,10 @@ export class ComputeUnit implements CommandConsumer {
         cycles.bank += readCycles - operands;
         now = accepted + 1;
       }
-      sram.feature.reads += readCycles * tile.filters;
-      sram.feature.bytes += operands * lanes * tile.filters * tile.elementBytes;
     }
     this.chainFree = now;
-    this.countPost(post, tile);
+    countStream(this.sram, this.machine, tile, pattern);
+    countPost(this.sram, this.machine, tile, post);
     return now;
   }
 
@@ -391,12 +351,12 @@ export class ComputeUnit implements CommandConsumer {
       'depthwise sums leave row by row, unpooled',
     );
     const { peArray, buffers, sequencer } = this.machine;
-    const { cycles, sram } = this;
+    const { cycles } = this;
     const { kernelRows, kernelColumns, strideRows } = tile;
     const lanes = depthwiseLanes(peArray, kernelRows, kernelColumns, tile.strideColumns);
     assert(lanes > 0, 'the array has no mode for this depthwise kernel');
     const strips = stripsOf(tile, lanes, buffers.feature.banks);
-    const { reads, inside } = stripRows(tile);
+    const { reads } = stripRows(tile);
     const begin = this.engine.now;
     let now = Math.max(begin + sequencer.startCycles, this.chainFree);
     cycles.fill += now - begin;
@@ -416,54 +376,11 @@ export class ComputeUnit implements CommandConsumer {
         }
         cycles.busy += reads;
         cycles.bank += reads * (strip.readCycles - 1);
-        sram.feature.reads += inside * strip.readCycles;
-        sram.feature.bytes += inside * strip.values * tile.elementBytes;
       }
     }
-    const taps = kernelRows * kernelColumns;
-    sram.weight.reads += tile.groups * Math.ceil(taps / peArray.columns);
-    sram.weight.bytes += tile.groups * taps * tile.weightBytes;
     this.chainFree = now;
-    this.countPost(post, tile);
+    countDepthwise(this.sram, this.machine, tile);
+    countPost(this.sram, this.machine, tile, post);
     return now;
-  }
-
-  private countPost(post: CommandOf<'postProcess'>, tile: CommandOf<'compute'>): void {
-    const { rows } = this.machine.peArray;
-    const { sram } = this;
-    const filters = tile.groups * tile.filters;
-    const maps = filters / post.ratio;
-    const vectors = Math.ceil((tile.outRows * tile.outColumns) / rows);
-    const unit = this.machine.postProcessing.crossChannelPool;
-    const atOnce = tile.stream === 1 ? 1 : columnsAtOnce(unit, post.ratio);
-    if (post.requantise === 1) {
-      // The records of columns that leave at once are read at once.
-      sram.parameter.reads += (vectors * filters) / atOnce;
-      sram.parameter.bytes += vectors * filters * parameterRecordBytes(this.machine);
-    }
-    if (post.lookup === 1) {
-      // Every lane looks up for itself.
-      sram.table.reads += vectors * filters;
-      sram.table.bytes += filters * tile.outRows * tile.outColumns * tile.elementBytes;
-    }
-    if (post.ratio > 1 && unit !== null && atOnce === 1) {
-      const valueBytes =
-        unit.position === 'before'
-          ? crossChannelValueBits(unit, this.machine.peArray) / 8
-          : tile.elementBytes;
-      sram.crossChannel.reads += vectors * (filters - maps);
-      sram.crossChannel.writes += vectors * (filters - maps);
-      sram.crossChannel.bytes += 2 * vectors * (filters - maps) * rows * valueBytes;
-    }
-    const outputBytes = maps * post.outRows * post.outColumns * tile.elementBytes;
-    if (post.poolKind !== 0) {
-      const valueBytes = (post.poolKind === 2 ? 2 : 1) * tile.elementBytes;
-      // Every input vector merges into the line buffer: a read and a write.
-      sram.pool.reads += vectors * maps;
-      sram.pool.writes += vectors * maps;
-      sram.pool.bytes += 2 * maps * tile.outRows * tile.outColumns * valueBytes;
-    }
-    sram.output.writes += Math.ceil(outputBytes / (rows * tile.elementBytes));
-    sram.output.bytes += outputBytes;
   }
 }

@@ -107,6 +107,6 @@ export function foldScratch(lanes: number, banks: number): FoldScratch {
     laneRows: new Int32Array(lanes),
     laneColumns: new Int32Array(lanes),
     // 16 bits: all of up to 256 lanes can meet in one bank.
-    tally: new Uint16Array(banks),
+    tally: new Uint16Array(Number.isFinite(banks) ? banks : 0),
   };
 }

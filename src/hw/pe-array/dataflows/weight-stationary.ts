@@ -88,7 +88,8 @@ function pixelCycles(
   const taps = tapsOf(tile);
   const pitch = tile.rowPitch / tile.elementBytes;
   const plane = tile.planePitch / tile.elementBytes;
-  if (isConsecutive(tile, pitch, plane, banks) && rows <= banks) return parts.map(() => pixels);
+  const meetsNone = banks === Number.POSITIVE_INFINITY;
+  if (meetsNone || (isConsecutive(tile, pitch, plane, banks) && rows <= banks)) return parts.map(() => pixels);
   return parts.map((products, part) => {
     let cycles = 0;
     for (let row = 0; row < tile.outRows; row++) {
