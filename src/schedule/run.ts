@@ -68,7 +68,8 @@ export async function runProgram(
   const { input } = program.graph;
   const inputAddress = program.layout.maps.get(input.name);
   assert(inputAddress !== undefined, 'no step reads the network input');
-  writeMap(dram, inputAddress, input.shape, data.input);
+  const { planarMaps } = program.layout;
+  writeMap(dram, inputAddress, planarMaps.has(input.name) ? flat(input.shape) : input.shape, data.input);
 
   const shapes = tensorShapes(program);
   const dataPath = new DataPath(kernels, map, memory, machine);
@@ -86,7 +87,7 @@ export async function runProgram(
         const bytes = readMap(
           dram,
           address,
-          program.layout.planarMaps.has(output) ? flat(shapes.get(output)!) : shapes.get(output)!,
+          planarMaps.has(output) ? flat(shapes.get(output)!) : shapes.get(output)!,
           program.values.elementBytes,
         );
         const values = makeValues(activations, bytes.length / program.values.elementBytes);
