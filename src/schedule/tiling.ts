@@ -244,7 +244,13 @@ function* candidates(
   const isDepthwise = computesDepthwise(step, machine, values);
   const isWhole = machine.memory === 'ideal-infinite';
   const collects = collectsSums(step, machine, values) && !isWhole;
-  for (const { groupsPerTile, filtersPerTile } of tileSizes(work, ratioOf(step), columns, collects, isWhole)) {
+  for (const { groupsPerTile, filtersPerTile } of tileSizes(
+    work,
+    ratioOf(step),
+    columns,
+    collects,
+    isWhole,
+  )) {
     const largest: FilterTile = {
       firstGroup: 0,
       groups: groupsPerTile,
