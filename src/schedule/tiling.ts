@@ -92,13 +92,24 @@ export function outputMaps(step: Step, tile: FilterTile): number {
   return (tile.groups * tile.filters) / ratioOf(step);
 }
 
+/** By step and rows of a band: the search asks for every tiling of a band again. */
+const tallestInputs = new WeakMap<Step, Map<number, number>>();
+
 /** The most input rows any band of `bandRows` output rows needs. */
 function tallestInput(step: Step, work: Workload, bandRows: number): number {
-  let most = 0;
+  let known = tallestInputs.get(step);
+  if (known === undefined) {
+    known = new Map();
+    tallestInputs.set(step, known);
+  }
+  let most = known.get(bandRows);
+  if (most !== undefined) return most;
+  most = 0;
   for (const band of pieces(step.outputShape[1], bandRows)) {
     const input = inputRowsFor(step, work, convolvedRowsFor(step, band));
     most = Math.max(most, input.end - input.first);
   }
+  known.set(bandRows, most);
   return most;
 }
 
@@ -455,11 +466,15 @@ export function estimateCost(
   const work = workloadOf(step);
   const { rows, columns } = machine.peArray;
   const { sequencer, dram, clockMHz, dma } = machine;
-  const tiles = filterTiles(work, tiling.groupsPerTile, tiling.filtersPerTile);
+  const tileCount =
+    ceilDiv(work.groups, tiling.groupsPerTile) * ceilDiv(work.filtersPerGroup, tiling.filtersPerTile);
+  const largest = {
+    groups: Math.min(work.groups, tiling.groupsPerTile),
+    filters: Math.min(work.filtersPerGroup, tiling.filtersPerTile),
+  };
   const chunkCount = ceilDiv(work.channelsPerGroup, tiling.channelsPerChunk);
   const bandCount = ceilDiv(step.outputShape[1], tiling.bandRows);
   const tilesPerBand = ceilDiv(tiling.bandRows, tiling.tileRows);
-  const tileCount = tiles.length;
 
   const isStream = step.convolution === undefined;
   const taps = work.kernelRows * work.kernelColumns;
@@ -470,7 +485,6 @@ export function estimateCost(
   const segments = 1 + Math.min(rows, pixels) / step.convolvedShape[2];
   const vectorCycles =
     pool === undefined ? 1 : Math.max(1, ceilDiv(pool.window[0], pool.stride[0]) * segments);
-  const largest = tiles[0]!;
   const filters = largest.groups * largest.filters;
   const blocks = ceilDiv(largest.filters, columns);
   const ratio = ratioOf(step);
