@@ -6,8 +6,9 @@ import { Command, CommanderError } from 'commander';
 import { config } from 'zod';
 import { InputError } from '../core/diagnostics.ts';
 import type { ReportFormat } from '../report/table-forms.ts';
-import { type Json, packageFile } from './options.ts';
+import type { Json } from './options.ts';
 import { Output, type Streams } from './output.ts';
+import { packageFile } from './package-file.ts';
 
 type AddCommand = (program: Command, output: Output) => void;
 

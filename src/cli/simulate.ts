@@ -102,7 +102,9 @@ export function addSimulate(program: Command, output: Output): void {
     }));
     if (options.memoryStudy === true) output.note(`${network.graph.name}: studying the memory`);
     const study =
-      options.memoryStudy === true ? await (await import('../memory-study.ts')).studyMemory(simulation) : null;
+      options.memoryStudy === true
+        ? await (await import('../memory-study.ts')).studyMemory(simulation)
+        : null;
     const run = await runReport(simulation, loaded.weightSource, study);
     const details = recorder?.details(network, run.totals.cycles);
     const report = options.details === true ? { ...run, details } : run;
