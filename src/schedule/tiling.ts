@@ -248,6 +248,7 @@ function* candidates(
   const { rows, columns } = machine.peArray;
   const { buffers } = machine;
   const isDepthwise = computesDepthwise(step, machine, values);
+  const pitches = rowPitches(step, work, buffers.feature.banks, values.elementBytes);
   for (const { groupsPerTile, filtersPerTile } of tileSizes(work, ratioOf(step), columns)) {
     const largest: FilterTile = {
       firstGroup: 0,
@@ -301,7 +302,6 @@ function* candidates(
           work.repeatRows,
         );
         if (limits.isInPlace && tileRows < bandRows) continue;
-        const pitches = rowPitches(step, work, buffers.feature.banks, values.elementBytes);
         for (const rowPitch of limits.isWholeMap ? pitches.slice(0, 1) : pitches) {
           for (const inputResident of limits.isWholeMap ? [true] : [true, false]) {
             const channels =
