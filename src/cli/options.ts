@@ -1,5 +1,4 @@
 /** Options that commands share, so that a flag means the same everywhere. */
-import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { listPictures } from '../import/picture.ts';
@@ -21,11 +20,6 @@ import type { QuantisedNetwork } from '../quant/quantised.ts';
 import { serialiseQuantised } from '../quant/serialise.ts';
 import { reportFormats } from '../report/table-forms.ts';
 import type { Output } from './output.ts';
-
-/** A file that comes with the package, whether this runs from `src/` or `dist/`. */
-export function packageFile(path: string): string {
-  return fileURLToPath(new URL(`../../${path}`, import.meta.url));
-}
 
 export const modelOption = () =>
   new Option('--model <file>', 'the network: a model file').makeOptionMandatory();
