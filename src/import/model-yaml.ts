@@ -177,8 +177,10 @@ export function readModelText(text: string, file: string): ModelText {
     const count = (counts.get(op) ?? 0) + 1;
     counts.set(op, count);
     const name = givenName ?? `${op}${count}`;
-    const inputs = from === undefined ? [previous] : typeof from === 'string' ? [from] : from;
-    nodes.push({ name, op: findOperator(op)!, attributes, inputs, position: positionOf(['layers', index]) });
+    const operator = findOperator(op)!;
+    const behind = operator.inputs === 0 ? [] : [previous];
+    const inputs = from === undefined ? behind : typeof from === 'string' ? [from] : from;
+    nodes.push({ name, op: operator, attributes, inputs, position: positionOf(['layers', index]) });
     previous = name;
   }
 
