@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { InputError } from '../core/diagnostics.ts';
 import { writeModel } from '../export/model/model.ts';
-import { networkFormats } from '../import/formats.ts';
+import { networkFormatOf, networkFormats } from '../import/formats.ts';
 import { loadNetwork } from '../pipeline.ts';
 import { addCommand, dimOption, weightsOption } from './options.ts';
 import type { Output } from './output.ts';
@@ -29,10 +29,12 @@ export function addImport(program: Command, output: Output): void {
         { manifestPath: options.weights, dims: options.dim },
         output.note,
       );
-      if (!hasWeights) {
+      // Where a file can have none, there is nothing to ask for.
+      if (!hasWeights && networkFormatOf(file)?.shapesOnly !== true) {
         throw new InputError('holds no weights, expected --weights <file> too', { file });
       }
-      for (const path of writeModel({ graph, parameters, ...(given && { given }) }, options.out)) {
+      const network = { graph, ...(hasWeights && { parameters }), ...(given && { given }) };
+      for (const path of writeModel(network, options.out)) {
         output.note(`${path}: written`);
       }
     });

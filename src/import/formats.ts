@@ -5,6 +5,7 @@ import { readModelNetwork } from './model-yaml.ts';
 import { readOnnxFile } from './onnx/read.ts';
 import type { NamedTensors } from './parameters.ts';
 import { readSafetensorsFile, realTensors } from './safetensors/read.ts';
+import { readTopologyFile } from './scale-sim/read.ts';
 import { readTfjsFile } from './tfjs/read.ts';
 import { readTfjsWeights } from './tfjs-weights.ts';
 
@@ -16,6 +17,8 @@ export interface NetworkFormat {
   readonly files: RegExp;
   /** Whether its weights may come from a file of the format's own kind (`NetworkFileOptions.weights`). */
   readonly takesWeights?: boolean;
+  /** Its files say how large layers are, and nothing else: there are no weights to ask for. */
+  readonly shapesOnly?: boolean;
   /** @throws InputError for what is no such file, or a network that cannot run here */
   read(path: string, options: NetworkFileOptions): ImportedNetwork;
 }
@@ -25,6 +28,7 @@ export const networkFormats: readonly NetworkFormat[] = [
   { name: 'ONNX', files: /\.onnx$/i, read: readOnnxFile },
   { name: 'Darknet', files: /\.cfg$/i, takesWeights: true, read: readDarknetFile },
   { name: 'TensorFlow.js', files: /\.json$/i, takesWeights: true, read: readTfjsFile },
+  { name: 'SCALE-Sim', files: /\.csv$/i, shapesOnly: true, read: readTopologyFile },
 ];
 
 /** The format that a file's name tells; none: a model file. */

@@ -25,6 +25,7 @@ import { externalDataIn } from '../../src/import/onnx/external-data.ts';
 import { readOnnx } from '../../src/import/onnx/read.ts';
 import { decodePicture } from '../../src/import/picture.ts';
 import { readSafetensors } from '../../src/import/safetensors/read.ts';
+import { readTopology } from '../../src/import/scale-sim/read.ts';
 import { convertTopology } from '../../src/import/tfjs/read.ts';
 import { parseTopology } from '../../src/import/tfjs/topology.ts';
 import { readTfjsWeights } from '../../src/import/tfjs-weights.ts';
@@ -301,6 +302,20 @@ function darknet(): FuzzedFormat {
   });
 }
 
+/** SCALE-Sim's tables of layers. */
+function topology(): FuzzedFormat {
+  const names = 'Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, ';
+  return {
+    seeds: [
+      `${names}Strides,\nConv1, 16, 18, 3, 3, 3, 8, 1,\nConv2, 9, 9, 1, 1, 8, 4, 2,\nDP3, 7, 7, 3, 3, 4, 1, 1,\n`,
+      `${names}Stride Height, Stride Width, Sparsity\nConv1, 16, 18, 5, 3, 3, 8, 2, 1, 4:4\n`,
+      'Layer, M, N, K,\nL0, 196, 192, 384,\nL1, 1, 1000, 64,\n',
+    ].map(encode),
+    mutate: (bytes, chance) => encode(mutateLines(decode(bytes).replaceAll(',', ' ,'), chance)),
+    read: (bytes) => useUp({ graph: readTopology(decode(bytes), 'n.csv') }),
+  };
+}
+
 /** Layers of TensorFlow.js. */
 function tfjsModel(): FuzzedFormat {
   return {
@@ -318,6 +333,7 @@ export const fuzzedFormats: Readonly<Record<string, () => FuzzedFormat>> = {
   tfjs,
   tfjsModel,
   darknet,
+  topology,
   png,
   jpeg: jpg,
   trace: () => trace('condensim'),
