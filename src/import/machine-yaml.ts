@@ -4,6 +4,8 @@ import { parseYaml } from '../config/yaml.ts';
 import { InputError } from '../core/diagnostics.ts';
 import { type DramConfig, dramSchema } from '../hw/dram/config.ts';
 import { type MachineConfig, machineFileSchema } from '../hw/machine/config.ts';
+import { idealSections } from '../hw/machine/ideal.ts';
+import { dataflowOf } from '../hw/pe-array/dataflows/index.ts';
 import { readText } from './read-file.ts';
 
 /**
@@ -11,15 +13,32 @@ import { readText } from './read-file.ts';
  * of its own is read too, from `file`'s folder.
  */
 export function readMachine(text: string, file: string): MachineConfig {
-  const { value: machine, positionOf } = parseYaml(text, file, machineFileSchema);
+  const { value: described, positionOf } = parseYaml(text, file, machineFileSchema);
+  const { memory, peArray, postProcessing } = described;
+  for (const section of ['buffers', 'dma', 'sequencer', 'dram'] as const) {
+    if (described[section] === undefined && memory === 'modelled') {
+      throw new InputError(
+        `${section}: missing, expected this section unless memory is ideal-infinite`,
+        positionOf([]),
+      );
+    }
+  }
+  const {
+    buffers = idealSections.buffers,
+    dma = idealSections.dma,
+    sequencer = idealSections.sequencer,
+    dram = idealSections.dram,
+  } = described;
   // An array that reads more lanes than there are banks would conflict on every step: surely not what was meant.
-  if (machine.buffers.feature.banks < machine.peArray.rows) {
+  const { banks } = buffers.feature;
+  const lanes = Math.max(peArray.rows, dataflowOf(peArray).featureLanes(peArray));
+  if (banks < lanes && memory === 'modelled') {
     throw new InputError(
-      `buffers.feature.banks: ${machine.buffers.feature.banks} banks feed ${machine.peArray.rows} rows, expected at least ${machine.peArray.rows}`,
+      `buffers.feature.banks: ${banks} banks feed ${lanes} ${lanes > peArray.rows ? 'columns' : 'rows'}, expected at least ${lanes}`,
       positionOf(['buffers', 'feature', 'banks']),
     );
   }
-  const { rows, columns, depthwise } = machine.peArray;
+  const { rows, columns, depthwise } = peArray;
   const side = depthwise?.kernel ?? 0;
   if (side > rows || side ** 2 > columns) {
     throw new InputError(
@@ -27,8 +46,22 @@ export function readMachine(text: string, file: string): MachineConfig {
       positionOf(['peArray', 'depthwise', 'kernel']),
     );
   }
-  if (machine.dram.kind !== 'file') return { ...machine, dram: machine.dram };
-  const { path } = machine.dram;
+  const isUsual = peArray.dataflow === 'output-stationary';
+  if (depthwise !== null && !(isUsual && peArray.feed === 'broadcast')) {
+    throw new InputError(
+      'peArray.depthwise: only output-stationary broadcast arrays have this mode, expected null',
+      positionOf(['peArray', 'depthwise']),
+    );
+  }
+  if (postProcessing.crossChannelPool?.form === 'tree' && !isUsual) {
+    throw new InputError(
+      'postProcessing.crossChannelPool.form: a tree takes neighbouring columns of an output-stationary array, expected running',
+      positionOf(['postProcessing', 'crossChannelPool', 'form']),
+    );
+  }
+  const machine = { ...described, buffers, dma, sequencer };
+  if (dram.kind !== 'file') return { ...machine, dram };
+  const { path } = dram;
   return { ...machine, dram: readDram(isAbsolute(path) ? path : join(dirname(file), path)) };
 }
 

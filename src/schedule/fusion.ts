@@ -24,12 +24,14 @@ import type { TiledStep } from './layout.ts';
 import { ratioOf, type Step, tableOf } from './steps.ts';
 import {
   type CostEstimate,
+  collectsSums,
   computesDepthwise,
   estimateCost,
   maximumTileRows,
   outputMaps,
   rowPitches,
   type Tiling,
+  tileSumBytes,
   trafficWeight,
 } from './tiling.ts';
 
@@ -177,8 +179,14 @@ function tileStage(step: Step, machine: MachineConfig, values: ValueSizes, rows:
         );
   const convolved = pooling === undefined ? rows : (rows - 1) * pooling.stride[0] + pooling.window[0];
   if (convolved > maximumTileRows) return undefined;
+  const filterSumBytes = collectsSums(step, machine, values)
+    ? tileSumBytes(step, machine, values, rows, 1)
+    : 0;
   const mostMaps = Math.min(
     Math.floor(slot / mapBytes),
+    filterSumBytes === 0
+      ? Number.POSITIVE_INFINITY
+      : Math.floor(buffers.accumulator.bytes / filterSumBytes / ratio),
     poolBytes === 0 ? Number.POSITIVE_INFINITY : Math.floor(buffers.pool.bytes / poolBytes),
   );
   let groupsPerTile = 1;
@@ -200,7 +208,8 @@ function tileStage(step: Step, machine: MachineConfig, values: ValueSizes, rows:
     channelsPerChunk: work.channelsPerGroup,
     bandRows: outputRows,
     tileRows: rows,
-    rowPitch: rowPitches(step, work, buffers.feature.banks, values.elementBytes)[0]!,
+    rowPitch: rowPitches(step, work, machine, values.elementBytes)[0]!,
+    planePadding: 0,
     inputResident: true,
     weightsResident: true,
     inputSlots: 1,

@@ -4,6 +4,7 @@ import { containerBytes } from '../core/fixed-point.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Command } from '../hw/isa/formats.ts';
 import { bufferBytes, type MachineConfig } from '../hw/machine/config.ts';
+import { withoutLimits } from '../hw/machine/ideal.ts';
 import { accumulatorBytes } from '../hw/pe-array/config.ts';
 import { parameterRecordBytes } from '../hw/requantise/parameters.ts';
 import { givenMaps, type LayeredNetwork } from '../quant/layers.ts';
@@ -82,10 +83,11 @@ export function valueSizes(machine: MachineConfig, numbers: NumberOptions): Valu
 /** Plans, tiles, places and emits a network for a machine. */
 export function compileProgram(
   network: LayeredNetwork,
-  machine: MachineConfig,
+  described: MachineConfig,
   options: CompileOptions,
   quantised?: QuantisedNetwork,
 ): Program {
+  const machine = withoutLimits(described);
   const values = valueSizes(machine, options.numbers);
   const planned = planSteps(network, machine, { ...options, weightScales: options.numbers.weightScales });
   if (quantised !== undefined) checkSharedScales(planned, quantised);

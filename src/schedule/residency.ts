@@ -142,8 +142,7 @@ class Planner {
     const [channels, rows] = step.inputShape;
     // A band's first row is counted from the map's.
     if (inputRowsFor(step, work, { first: 0, end: step.convolvedShape[1] }).first !== 0) return undefined;
-    const { feature } = this.machine.buffers;
-    const rowPitch = rowPitches(step, work, feature.banks, this.values.elementBytes)[0]!;
+    const rowPitch = rowPitches(step, work, this.machine, this.values.elementBytes)[0]!;
     const planePitch = rows * rowPitch;
     return { channels, rowPitch, planePitch, bytes: channels * planePitch };
   }

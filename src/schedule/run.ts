@@ -5,6 +5,8 @@ import type { IntegerValues } from '../graph/op.ts';
 import { decodeProgram, encodeProgram } from '../hw/isa/encode.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { DataPath } from '../hw/machine/data-path.ts';
+import { withoutLimits } from '../hw/machine/ideal.ts';
+import { runIdeal } from '../hw/machine/ideal-run.ts';
 import { type MachineResult, runMachine } from '../hw/machine/machine.ts';
 import { memoryMap } from '../hw/machine/memory-map.ts';
 import { createMemory, loadKernels, MAXIMUM_MEMORY_BYTES } from '../kernels/kernels.ts';
@@ -42,13 +44,15 @@ export interface ProgramRun {
  */
 export async function runProgram(
   program: Program,
-  machine: MachineConfig,
+  described: MachineConfig,
   { data, observer, onProgress, keep = () => false }: RunOptions = {},
 ): Promise<ProgramRun> {
+  const machine = withoutLimits(described);
+  const runCommands = machine.memory === 'ideal-infinite' ? runIdeal : runMachine;
   const commands = decodeProgram(encodeProgram(program.commands));
   const tensors = new Map<string, IntegerValues>();
   if (data === undefined) {
-    return { result: runMachine(machine, commands, { observer, onProgress }), tensors, overflows: 0 };
+    return { result: runCommands(machine, commands, { observer, onProgress }), tensors, overflows: 0 };
   }
 
   const map = memoryMap(machine, commands, program.layout.totalBytes);
@@ -66,7 +70,7 @@ export async function runProgram(
   const shapes = tensorShapes(program);
   const dataPath = new DataPath(kernels, map, memory, machine);
   const { activations } = data.quantised.numbers;
-  const result = runMachine(machine, commands, {
+  const result = runCommands(machine, commands, {
     data: dataPath,
     observer,
     onProgress,

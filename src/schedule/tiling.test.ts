@@ -174,5 +174,6 @@ function anyTiling(step: Step, elementBytes: number) {
     parameterSlots: 2,
     outputSlots: 1,
     isDepthwise: false,
+    planePadding: 0,
   };
 }

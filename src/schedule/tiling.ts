@@ -13,6 +13,9 @@ import { idleLatencyNs, peakBandwidthMBps } from '../hw/dram/config.ts';
 import { fieldMaximum } from '../hw/isa/encode.ts';
 import type { BufferName } from '../hw/isa/formats.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
+import type { Dataflow } from '../hw/pe-array/dataflows/dataflow.ts';
+import { dataflowOf } from '../hw/pe-array/dataflows/index.ts';
+import { outputStationary } from '../hw/pe-array/dataflows/output-stationary.ts';
 import { depthwiseLanes } from '../hw/pe-array/depthwise.ts';
 import { lineBufferBytes } from '../hw/spatial-pool/spatial-pool.ts';
 import {
@@ -39,6 +42,8 @@ export interface Tiling {
   readonly tileRows: number;
   /** Bytes from row to row in the feature buffer. */
   readonly rowPitch: number;
+  /** Bytes between channels there that hold nothing, to keep the channels that a step reads on different banks. */
+  readonly planePadding: number;
   readonly inputResident: boolean;
   readonly weightsResident: boolean;
   /** Slots that are used in turn; 2 lets a transfer overlap with the compute of the other slot. */
@@ -71,7 +76,7 @@ export function tilingSizes(step: Step, tiling: Tiling, values: ValueSizes): Til
   const tiles = filterTiles(work, tiling.groupsPerTile, tiling.filtersPerTile);
   const chunks = [...pieces(work.channelsPerGroup, tiling.channelsPerChunk)];
   const bands = [...pieces(step.outputShape[1], tiling.bandRows)];
-  const planePitch = tallestInput(step, work, tiling.bandRows) * tiling.rowPitch;
+  const planePitch = tallestInput(step, work, tiling.bandRows) * tiling.rowPitch + tiling.planePadding;
   const largest = tiles[0]!;
   const channelsLoaded = tiling.inputResident ? step.inputShape[0] : largest.groups * tiling.channelsPerChunk;
   return {
@@ -234,10 +239,12 @@ function* candidates(
   limits: TilingLimits,
 ): Generator<Tiling> {
   const work = workloadOf(step);
-  const { rows, columns } = machine.peArray;
+  const { columns } = machine.peArray;
   const { buffers } = machine;
   const isDepthwise = computesDepthwise(step, machine, values);
-  for (const { groupsPerTile, filtersPerTile } of tileSizes(work, ratioOf(step), columns)) {
+  const isWhole = machine.memory === 'ideal-infinite';
+  const collects = collectsSums(step, machine, values) && !isWhole;
+  for (const { groupsPerTile, filtersPerTile } of tileSizes(work, ratioOf(step), columns, collects, isWhole)) {
     const largest: FilterTile = {
       firstGroup: 0,
       groups: groupsPerTile,
@@ -267,35 +274,46 @@ function* candidates(
     const outputRow = maps * step.outputShape[2] * values.elementBytes;
     if (!shortages.fits('output', outputRow * work.repeatRows)) continue;
 
-    for (const channelsPerChunk of chunkSizes(step, work, groupsPerTile)) {
+    for (const channelsPerChunk of isWhole
+      ? [work.channelsPerGroup]
+      : chunkSizes(step, work, groupsPerTile)) {
       const chunkWeights = tileWeightBytes(step, work, largest, channelsPerChunk, values);
       if (!shortages.fits('weight', chunkWeights)) continue;
       const isChunked = channelsPerChunk < work.channelsPerGroup;
-      for (const bandCount of limits.isWholeMap ? [1] : bandCounts(step.outputShape[1])) {
+      for (const bandCount of limits.isWholeMap || isWhole ? [1] : bandCounts(step.outputShape[1])) {
         // Rows that repeat one input row stay in one tile.
         const bandRows = alignUp(ceilDiv(step.outputShape[1], bandCount), work.repeatRows);
         if (convolvedRows(step, bandRows) > maximumTileRows) continue;
         if (isChunked) {
           // Partial sums of the whole band stay on chip between chunks, so the band is one tile.
-          const pixels = convolvedRows(step, bandRows) * step.convolvedShape[2];
-          if (!shortages.fits('accumulator', values.sumBytes * alignUp(pixels, rows) * filtersPerTile))
+          if (!shortages.fits('accumulator', tileSumBytes(step, machine, values, bandRows, filtersPerTile)))
             continue;
           if (!shortages.fits('output', bandRows * outputRow)) continue;
         }
+        const mostRows = collects
+          ? rowsOfSums(step, machine, values, bandRows, filtersPerTile, work.repeatRows)
+          : bandRows;
+        if (mostRows === 0) {
+          shortages.fits('accumulator', tileSumBytes(step, machine, values, work.repeatRows, filtersPerTile));
+          continue;
+        }
         const { tileRows, outputSlots } = outputSlotting(
           bandRows,
+          mostRows,
           outputRow,
           buffers.output.bytes,
           isChunked,
           work.repeatRows,
         );
-        if (limits.isInPlace && tileRows < bandRows) continue;
-        const pitches = rowPitches(step, work, buffers.feature.banks, values.elementBytes);
+        if ((limits.isInPlace || isWhole) && tileRows < bandRows) continue;
+        const pitches = rowPitches(step, work, machine, values.elementBytes);
         for (const rowPitch of limits.isWholeMap ? pitches.slice(0, 1) : pitches) {
           for (const inputResident of limits.isWholeMap ? [true] : [true, false]) {
             const channels =
               work.operands * (inputResident ? step.inputShape[0] : groupsPerTile * channelsPerChunk);
-            const inputSlot = channels * tallestInput(step, work, bandRows) * rowPitch;
+            const planeBytes = tallestInput(step, work, bandRows) * rowPitch;
+            const planePadding = limits.isWholeMap ? 0 : padding(step, work, machine, values, planeBytes);
+            const inputSlot = channels * (planeBytes + planePadding);
             if (!limits.isWholeMap && !shortages.fits('feature', inputSlot)) continue;
             if (inputSlot > limits.featureBytes) continue;
             const common = {
@@ -305,6 +323,7 @@ function* candidates(
               bandRows,
               tileRows,
               rowPitch,
+              planePadding,
               inputResident,
               inputSlots: !limits.isWholeMap && 2 * inputSlot <= limits.featureBytes ? 2 : 1,
               outputSlots,
@@ -338,6 +357,8 @@ function* tileSizes(
   work: Workload,
   ratio: number,
   columns: number,
+  collectsSums: boolean,
+  isWhole: boolean,
 ): Generator<{ groupsPerTile: number; filtersPerTile: number }> {
   const { groups, filtersPerGroup } = work;
   if (groups > 1) {
@@ -345,10 +366,14 @@ function* tileSizes(
       yield { groupsPerTile: count, filtersPerTile: filtersPerGroup };
     }
   }
-  const sizes = new Set<number>();
+  const sizes = new Set<number>(isWhole ? [filtersPerGroup] : []);
   const whole = Math.max(ratio, columns - (columns % ratio));
   const level = (ratio / greatestCommonDivisor(ratio, columns)) * columns;
   for (const size of [whole, level, 2 * whole, 4 * whole, ratio]) {
+    sizes.add(Math.min(size, filtersPerGroup));
+  }
+  // Sums of all the tile's filters wait in the accumulator buffer: fewer filters, more rows.
+  for (let size = whole; collectsSums && size > ratio; size = alignUp(ceilDiv(size, 2), ratio)) {
     sizes.add(Math.min(size, filtersPerGroup));
   }
   for (const filtersPerTile of sizes) yield { groupsPerTile: 1, filtersPerTile };
@@ -380,16 +405,79 @@ function* bandCounts(rows: number): Generator<number> {
   if (previousBandRows !== 1) yield rows;
 }
 
-/** Row pitches to try: the one that keeps lanes on different banks where a fold wraps to the next row, and the tightest. */
-export function rowPitches(step: Step, work: Workload, banks: number, elementBytes: number): number[] {
+/** Row pitches to try: the one that keeps the reads of a step on different banks, and the tightest. */
+export function rowPitches(
+  step: Step,
+  work: Workload,
+  machine: MachineConfig,
+  elementBytes: number,
+): number[] {
   const columns = step.inputShape[2];
   const tightest = columns * elementBytes;
-  const advance = step.convolvedShape[2] * work.strideColumns;
+  const { banks } = machine.buffers.feature;
+  if (banks === Number.POSITIVE_INFINITY) return [tightest];
+  const { isRowPitchClean } = readingOf(step, machine);
   for (let pitch = columns; pitch < columns + banks; pitch++) {
-    if ((pitch * work.strideRows - advance) % banks === 0)
+    if (isRowPitchClean({ ...work, channels: 1, outColumns: step.convolvedShape[2], rowPitch: pitch }, banks))
       return pitch === columns ? [tightest] : [pitch * elementBytes, tightest];
   }
   return [tightest];
+}
+
+/** The dataflow whose reads a step makes: vectors of pixels, as output-stationary ones, where it passes by the array. */
+function readingOf(step: Step, { peArray }: MachineConfig): Dataflow {
+  return step.convolution === undefined ? outputStationary : dataflowOf(peArray);
+}
+
+/** Bytes to add to a plane of `planeBytes` so that the channels which a step reads lie on different banks. */
+function padding(
+  step: Step,
+  work: Workload,
+  machine: MachineConfig,
+  { elementBytes }: ValueSizes,
+  planeBytes: number,
+): number {
+  const remainder = readingOf(step, machine).planeRemainder(work);
+  if (remainder === undefined || work.channelsPerGroup === 1) return 0;
+  const { banks } = machine.buffers.feature;
+  if (banks === Number.POSITIVE_INFINITY) return 0;
+  const short = (remainder - planeBytes / elementBytes) % banks;
+  return (short < 0 ? short + banks : short) * elementBytes;
+}
+
+/** Whether the sums of a tile collect in the accumulator buffer. */
+export function collectsSums(step: Step, machine: MachineConfig, values: ValueSizes): boolean {
+  const { keepsSums } = dataflowOf(machine.peArray);
+  return step.convolution !== undefined && !keepsSums && !computesDepthwise(step, machine, values);
+}
+
+/** Bytes that the sums of `rows` output rows and some filters take in the accumulator buffer. */
+export function tileSumBytes(
+  step: Step,
+  { peArray }: MachineConfig,
+  { sumBytes }: ValueSizes,
+  rows: number,
+  filters: number,
+): number {
+  return sumBytes * alignUp(convolvedRows(step, rows) * step.convolvedShape[2], peArray.rows) * filters;
+}
+
+/** Output rows, at most `bandRows`, whose sums fit the accumulator buffer, in multiples of `unit`; twice if that leaves any. */
+function rowsOfSums(
+  step: Step,
+  machine: MachineConfig,
+  values: ValueSizes,
+  bandRows: number,
+  filters: number,
+  unit: number,
+): number {
+  const rowsWithin = (bytes: number): number => {
+    let rows = bandRows;
+    while (rows > 0 && tileSumBytes(step, machine, values, rows, filters) > bytes) rows -= unit;
+    return Math.max(0, rows);
+  };
+  const { bytes } = machine.buffers.accumulator;
+  return rowsWithin(bytes / 2) || rowsWithin(bytes);
 }
 
 /** The most rows before pooling that `outputRows` output rows need. */
@@ -400,11 +488,12 @@ function convolvedRows(step: Step, outputRows: number): number {
 }
 
 /**
- * Rows of the tiles a band is computed in, and output slots: two slots if they take `unit` rows each (a chunked band:
+ * Rows of the tiles a band is computed in, at most `mostRows`, and output slots: two slots if they take `unit` rows each (a chunked band:
  * the whole band), tiles as tall as a slot allows in multiples of `unit`, evenly spread over the band.
  */
 function outputSlotting(
   bandRows: number,
+  mostRows: number,
   rowBytes: number,
   bufferBytes: number,
   isChunked: boolean,
@@ -413,7 +502,7 @@ function outputSlotting(
   if (isChunked) return { tileRows: bandRows, outputSlots: 2 * bandRows * rowBytes <= bufferBytes ? 2 : 1 };
   const outputSlots = 2 * unit * rowBytes <= bufferBytes ? 2 : 1;
   const fits = Math.floor(bufferBytes / outputSlots / rowBytes);
-  const most = Math.min(bandRows, fits - (fits % unit));
+  const most = Math.min(mostRows, fits - (fits % unit));
   return { tileRows: alignUp(ceilDiv(bandRows, ceilDiv(bandRows, most)), unit), outputSlots };
 }
 
@@ -472,17 +561,20 @@ export function estimateCost(
     pool === undefined ? 1 : Math.max(1, ceilDiv(pool.window[0], pool.stride[0]) * segments);
   const largest = tiles[0]!;
   const filters = largest.groups * largest.filters;
-  const blocks = ceilDiv(largest.filters, columns);
   const ratio = ratioOf(step);
   const atOnce = isStream ? 1 : columnsAtOnce(machine.postProcessing.crossChannelPool, ratio);
   const postCycles = (filters / ratio) * Math.max(ratio / atOnce, vectorCycles);
+  const dataflow = dataflowOf(machine.peArray);
+  const products = (taps * work.channelsPerGroup) / chunkCount;
+  const size = { pixels, products, filters: largest.filters };
   const arrayCycles = isStream
-    ? Math.max(filters * conflict, postCycles)
-    : Math.max(largest.groups * blocks * taps * work.channelsPerGroup * conflict, postCycles);
-  const overhead = (sequencer.startCycles + 1 + (chunkCount > 1 ? 2 * columns : 0)) * chunkCount;
+    ? folds * filters * conflict
+    : largest.groups * chunkCount * dataflow.closedForm(size, machine.peArray, conflict);
+  const preload = chunkCount > 1 && dataflow.keepsSums ? 2 * columns : 0;
+  const overhead = (sequencer.startCycles + 1 + preload) * chunkCount;
   const tileCycles = tiling.isDepthwise
     ? filters * depthwiseCycles(step, work, convolvedRows(step, tiling.tileRows), machine) + overhead
-    : folds * arrayCycles + overhead;
+    : Math.max(arrayCycles, folds * postCycles) + overhead;
   // The last tile of a dimension may be smaller; charge tiles in proportion to the filters they really have.
   const tileShare = (work.groups * work.filtersPerGroup) / filters;
   const lastTileWaste = isStream
@@ -547,7 +639,8 @@ export function estimateCost(
   const exposedCycles = exposedInputs + exposedWeights + 2 * latency;
   const cycles = Math.max(compute, dramCycles, loadCycles, storeCycles) + exposedCycles;
   return {
-    objective: cycles + trafficWeight * dramCycles,
+    // What takes no time isn't weighed either.
+    objective: machine.memory === 'ideal-infinite' ? compute : cycles + trafficWeight * dramCycles,
     cycles,
     computeCycles: compute,
     dramCycles,
@@ -582,23 +675,23 @@ function depthwiseCycles(step: Step, work: Workload, rows: number, { peArray }: 
   return ceilDiv(step.convolvedShape[2], lanes) * ((rows - 1) * work.strideRows + work.kernelRows);
 }
 
-/** Cycles a step of a fold takes on average, bank conflicts included. */
+/** Cycles a step's read of features takes on average. */
 function conflictEstimate(
   step: Step,
   work: Workload,
   tiling: Tiling,
   machine: MachineConfig,
-  values: ValueSizes,
+  { elementBytes }: ValueSizes,
 ): number {
-  const { banks } = machine.buffers.feature;
-  const lanes = Math.min(machine.peArray.rows, step.convolvedShape[2]);
-  const distinct = banks / greatestCommonDivisor(work.strideColumns, banks);
-  const within = ceilDiv(lanes, distinct);
-  const isWrapClean =
-    ((tiling.rowPitch / values.elementBytes) * work.strideRows -
-      step.convolvedShape[2] * work.strideColumns) %
-      banks ===
-    0;
-  const wrapShare = Math.min(1, machine.peArray.rows / step.convolvedShape[2]);
-  return within + (isWrapClean ? 0 : wrapShare);
+  const { feature } = machine.buffers;
+  if (feature.banks === Number.POSITIVE_INFINITY) return 1;
+  const planeBytes = tallestInput(step, work, tiling.bandRows) * tiling.rowPitch + tiling.planePadding;
+  const placement = {
+    ...work,
+    channels: work.channelsPerGroup,
+    outColumns: step.convolvedShape[2],
+    rowPitch: tiling.rowPitch / elementBytes,
+    planePitch: planeBytes / elementBytes,
+  };
+  return readingOf(step, machine).meanConflict(placement, machine.peArray, feature.banks);
 }

@@ -278,11 +278,14 @@ describe('a program that lacks a token', () => {
   const machine: MachineConfig = {
     name: 'late',
     description: '',
+    memory: 'modelled',
     clockMHz: 400,
     peArray: {
       rows: 8,
       columns: 8,
       dataflow: 'output-stationary',
+      feed: 'broadcast',
+      foldOverlap: true,
       activationBits: 8,
       weightBits: 8,
       accumulatorBits: 32,

@@ -189,11 +189,14 @@ const randomHardware: fc.Arbitrary<MachineConfig> = fc.noBias(
     .map((random) => ({
       name: 'random',
       description: '',
+      memory: 'modelled' as const,
       clockMHz: random.clockMHz,
       peArray: {
         rows: random.rows,
         columns: random.columns,
         dataflow: 'output-stationary' as const,
+        feed: 'broadcast' as const,
+        foldOverlap: true,
         activationBits: 8,
         weightBits: 8,
         accumulatorBits: 32,

@@ -6,6 +6,7 @@ import { containerBytes } from '../../core/fixed-point.ts';
 import { handoverColumns } from '../cross-channel-pool/config.ts';
 import { type BufferName, bufferNames } from '../isa/formats.ts';
 import type { MachineConfig } from '../machine/config.ts';
+import { dataflowOf } from '../pe-array/dataflows/index.ts';
 import { parameterRecordBytes } from '../requantise/parameters.ts';
 import { wideBanks } from './wide-verilog.ts';
 
@@ -18,7 +19,7 @@ function wordBytes(machine: MachineConfig, buffer: BufferName): number {
     case 'feature':
       return buffers.feature.banks * valueBytes;
     case 'weight':
-      return wideBanks(peArray.columns) * containerBytes(peArray.weightBits);
+      return wideBanks(dataflowOf(peArray).weightLanes(peArray)) * containerBytes(peArray.weightBits);
     case 'parameter':
       return 4 * wideBanks((handover * parameterRecordBytes(machine)) / 4);
     case 'output':

@@ -60,7 +60,7 @@ export function emptySramStatistics(): SramStatistics {
 /**
  * Cycles for reading the values at `addresses[0..count)` at once: the most different values any bank is asked for,
  * at least 1 (a step in which every lane is masked still takes its cycle). Lanes that read the same value share the
- * read. `tally` is scratch of `banks` zeros.
+ * read. `tally` is scratch of `banks` zeros. Without a bound of the banks no reads meet.
  */
 export function conflictCycles(
   addresses: Int32Array,
@@ -68,6 +68,7 @@ export function conflictCycles(
   banks: number,
   tally: Uint16Array,
 ): number {
+  if (banks === Number.POSITIVE_INFINITY) return 1;
   let most = 1;
   for (let i = 0; i < count; i++) {
     if (isRepeated(addresses, i)) continue;

@@ -13,11 +13,14 @@ import { emptyArrayCycles } from './statistics.ts';
 const machineOf = (rows: number, columns: number): MachineConfig => ({
   name: 'small',
   description: '',
+  memory: 'modelled',
   clockMHz: 1,
   peArray: {
     rows,
     columns,
     dataflow: 'output-stationary',
+    feed: 'broadcast',
+    foldOverlap: true,
     activationBits: 8,
     weightBits: 8,
     accumulatorBits: 32,

@@ -5,8 +5,12 @@
  * Cycle rules (see docs/machine.md for the full text):
  * - A `postProcess` command takes one cycle. A `compute` command is accepted when its tokens are there and the array
  *   has handed over the last fold of the command before; its first step follows `startCycles` later.
- * - Each element has an accumulator and a shadow. When a fold's last step is done and the shift chain is free, the
+ * - The array computes batches of folds as its dataflow says (pe-array/dataflows/). Output-stationary, a batch is a fold, and
+ *   each element has an accumulator and a shadow: when a fold's last step is done and the shift chain is free, the
  *   two swap, and the chain moves the finished fold out, one column a cycle, while the next fold computes.
+ * - Otherwise a batch is a group of the tile, whose sums collect in one half of the accumulator buffer. When they are complete and the
+ *   chain is free the halves swap, and the chain takes the sums out in the same order, a vector a cycle. Sums that take
+ *   more than a half keep the array waiting until those before, or they, are out.
  * - With partial sums coming in, a fold's start values are shifted in on the chain's other end, `columns` cycles, and one
  *   more behind a fold that leaves; for the first fold of a command this happens before its first step.
  * - A column leaves the chain for post-processing when the stage can take it: every column counts towards the
@@ -20,17 +24,20 @@
  *   streaming one.
  */
 import { assert } from '../../core/diagnostics.ts';
+import { alignUp } from '../../core/integers.ts';
 import type { Engine } from '../../sim/engine.ts';
 import type { Observer } from '../../sim/trace.ts';
 import type { SramStatistics } from '../buffers/buffers.ts';
-import { columnsAtOnce, crossChannelValueBits } from '../cross-channel-pool/config.ts';
+import { columnsAtOnce } from '../cross-channel-pool/config.ts';
 import type { Command, CommandOf } from '../isa/formats.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import { accumulatorBytes } from '../pe-array/config.ts';
+import { type Dataflow, skewCycles } from '../pe-array/dataflows/dataflow.ts';
+import { dataflowOf } from '../pe-array/dataflows/index.ts';
 import { depthwiseLanes, stripRows, stripsOf } from '../pe-array/depthwise.ts';
-import { parameterRecordBytes } from '../requantise/parameters.ts';
 import { CommandQueue, type Tokens } from '../sequencer/queue.ts';
 import type { CommandConsumer } from '../sequencer/sequencer.ts';
+import { countArray, countDepthwise, countPost, countStream } from './accesses.ts';
 import type { ArrayCycles } from './statistics.ts';
 import { TilePatterns } from './tile-patterns.ts';
 
@@ -69,9 +76,12 @@ export class ComputeUnit implements CommandConsumer {
   private idleSince = 0;
   private idleCause: 'dram' | 'dependency' = 'dependency';
 
-  // Cycle from which the resource is free.
+  private readonly dataflow: Dataflow;
+  // Cycle from which the resource is free; the chain is what hands sums over to post-processing.
   private chainFree = 0;
   private poolFree = 0;
+  /** The accumulator buffer, after sums that took more than half of it. */
+  private sumsFree = 0;
 
   constructor(
     private readonly engine: Engine,
@@ -86,7 +96,8 @@ export class ComputeUnit implements CommandConsumer {
     this.cycles = statistics.cycles;
     this.sram = statistics.sram;
     this.queue = new CommandQueue(machine.sequencer.queueDepth);
-    this.patterns = new TilePatterns(machine.peArray.rows, machine.buffers.feature.banks);
+    this.dataflow = dataflowOf(machine.peArray);
+    this.patterns = new TilePatterns(machine.peArray, machine.buffers.feature.banks);
     this.tryHandler = engine.register(() => this.tryNext());
     this.arrayDoneHandler = engine.register((index) => this.arrayDone(index));
     this.postDoneHandler = engine.register((index) => this.postDone(index));
@@ -172,7 +183,10 @@ export class ComputeUnit implements CommandConsumer {
     this.engine.schedule(end, this.arrayDoneHandler, index);
     if (post !== undefined) {
       this.tilesInPost++;
-      const latency = this.machine.peArray.pipelineDepth + this.machine.postProcessing.pipelineDepth;
+      const { peArray, postProcessing } = this.machine;
+      // (Without overlap a fold's skew is part of its cycles.)
+      const skew = tile.stream === 0 && peArray.foldOverlap ? skewCycles(peArray) : 0;
+      const latency = peArray.pipelineDepth + skew + postProcessing.pipelineDepth;
       const done = Math.max(this.chainFree, this.poolFree) + latency;
       this.observer?.slice?.('postProcessing', index, this.engine.now, done);
       this.engine.schedule(done, this.postDoneHandler, index);
@@ -200,64 +214,67 @@ export class ComputeUnit implements CommandConsumer {
     if (this.isIdle) this.wakeSequencer();
   }
 
-  /** Runs a tile through the array; returns the cycle in which the array has handed over its last fold. */
+  /** Runs a tile through the array; returns the cycle in which the array has handed over its last sums. */
   private arrayTile(tile: CommandOf<'compute'>, post: CommandOf<'postProcess'> | undefined): number {
-    const { rows, columns } = this.machine.peArray;
-    const { cycles, sram } = this;
+    const { columns } = this.machine.peArray;
+    const { cycles } = this;
+    const { keepsSums } = this.dataflow;
     const pattern = this.patterns.of(tile, post);
-    const taps = tile.kernelRows * tile.kernelColumns;
-    const pixels = tile.outRows * tile.outColumns;
-    const preloads = tile.accumulateIn === 1;
-    const sumBytes = accumulatorBytes(this.machine.peArray.accumulatorBits);
-    const blocks = Math.ceil(tile.filters / columns);
-    let foldsLeft = tile.groups * pattern.pixelFolds * blocks;
+    const { batches } = pattern.plan;
+    const preloads = keepsSums && tile.accumulateIn === 1;
+    const halves = keepsSums || this.fitsHalf(tile);
+    let batchesLeft = tile.groups * batches.length;
 
     const begin = this.engine.now;
     let now = begin + this.machine.sequencer.startCycles;
     if (preloads) {
       now = Math.max(now, this.chainFree) + columns;
-      this.chainFree = foldsLeft > 1 ? now + columns : now;
-      sram.accumulator.reads += foldsLeft * columns;
-      sram.accumulator.bytes += tile.groups * pixels * tile.filters * sumBytes;
+      this.chainFree = batchesLeft > 1 ? now + columns : now;
     }
     cycles.fill += now - begin;
 
     for (let group = 0; group < tile.groups; group++) {
       let phase = 0;
-      for (let fold = 0; fold < pattern.pixelFolds; fold++) {
-        const lanes = Math.min(rows, pixels - fold * rows);
-        const steps = taps * tile.channels;
-        const stepCycles = pattern.channelCycles[fold]! * tile.channels;
-        for (let block = 0; block < blocks; block++) {
-          const filters = Math.min(columns, tile.filters - block * columns);
-          const swap = Math.max(now + stepCycles, this.chainFree);
-          cycles.busy += steps;
-          cycles.bank += stepCycles - steps;
-          cycles.postProcessing += swap - (now + stepCycles);
-          sram.feature.reads += stepCycles;
-          sram.feature.bytes += steps * lanes * tile.elementBytes;
-          sram.weight.reads += steps;
-          sram.weight.bytes += steps * filters * tile.weightBytes;
-          now = swap;
-          foldsLeft--;
-          if (post === undefined) {
-            this.chainFree = swap + filters;
-          } else {
-            const fills = preloads && foldsLeft > 1;
-            phase = this.drain(swap, filters, post, phase, pattern.vectorCycles[fold]!, fills);
-          }
-          // Start values follow one element behind the fold that leaves.
-          if (preloads && foldsLeft > 1) this.chainFree += columns - filters + 1;
+      for (const batch of batches) {
+        // Sums that take more than half of the accumulator buffer need those before them gone, and the other way round.
+        const free = keepsSums ? 0 : halves ? this.sumsFree : this.chainFree;
+        if (free > now) {
+          cycles.postProcessing += free - now;
+          now = free;
         }
+        const done = now + batch.fill + batch.steps + batch.bank;
+        const swap = Math.max(done, this.chainFree);
+        cycles.fill += batch.fill;
+        cycles.busy += batch.steps;
+        cycles.bank += batch.bank;
+        cycles.postProcessing += swap - done;
+        now = swap;
+        batchesLeft--;
+        if (post === undefined) {
+          if (keepsSums) this.chainFree = swap + batch.filters;
+        } else {
+          const fills = preloads && batchesLeft > 1;
+          this.chainFree = swap;
+          for (let fold = batch.firstFold; fold < batch.firstFold + batch.folds; fold++) {
+            const vectorCycles = pattern.vectorCycles[fold]!;
+            phase = this.drain(this.chainFree, batch.filters, post, phase, vectorCycles, fills);
+          }
+          if (!halves) this.sumsFree = this.chainFree;
+        }
+        // Start values follow one element behind the fold that leaves.
+        if (preloads && batchesLeft > 1) this.chainFree += columns - batch.filters + 1;
       }
     }
-    if (post === undefined) {
-      sram.accumulator.writes += tile.groups * pattern.pixelFolds * tile.filters;
-      sram.accumulator.bytes += tile.groups * pixels * tile.filters * sumBytes;
-    } else {
-      this.countPost(post, tile);
-    }
+    countArray(this.sram, this.machine, tile, pattern, post !== undefined);
+    if (post !== undefined) countPost(this.sram, this.machine, tile, post);
     return now;
+  }
+
+  /** Whether the sums of a group fit half of the accumulator buffer, so that others may leave it meanwhile. */
+  private fitsHalf(tile: CommandOf<'compute'>): boolean {
+    const { peArray, buffers } = this.machine;
+    const pixels = alignUp(tile.outRows * tile.outColumns, peArray.rows);
+    return 2 * pixels * tile.filters * accumulatorBytes(peArray.accumulatorBits) <= buffers.accumulator.bytes;
   }
 
   /**
@@ -295,20 +312,17 @@ export class ComputeUnit implements CommandConsumer {
   private streamTile(tile: CommandOf<'compute'>, post: CommandOf<'postProcess'> | undefined): number {
     assert(post !== undefined, 'a streaming tile needs post-processing');
     assert(post.interleave === 0, 'streamed maps come one group after the other');
-    const { rows } = this.machine.peArray;
-    const { cycles, sram } = this;
+    const { cycles } = this;
     const pattern = this.patterns.of(tile, post);
-    const pixels = tile.outRows * tile.outColumns;
     const begin = this.engine.now;
     let now = Math.max(begin + this.machine.sequencer.startCycles, this.chainFree);
     // A sum fetches its operands' records first.
     if (tile.operands > 0) now += tile.operands + 1;
     cycles.fill += now - begin;
     for (let fold = 0; fold < pattern.pixelFolds; fold++) {
-      const lanes = Math.min(rows, pixels - fold * rows);
       // The maps of a sum are read one after the other.
       const operands = Math.max(1, tile.operands);
-      const readCycles = operands * pattern.channelCycles[fold]!;
+      const readCycles = operands * pattern.readCycles[fold]!;
       let member = 0;
       for (let map = 0; map < tile.filters; map++) {
         let accepted = now + readCycles - 1;
@@ -323,11 +337,10 @@ export class ComputeUnit implements CommandConsumer {
         cycles.bank += readCycles - operands;
         now = accepted + 1;
       }
-      sram.feature.reads += readCycles * tile.filters;
-      sram.feature.bytes += operands * lanes * tile.filters * tile.elementBytes;
     }
     this.chainFree = now;
-    this.countPost(post, tile);
+    countStream(this.sram, this.machine, tile, pattern);
+    countPost(this.sram, this.machine, tile, post);
     return now;
   }
 
@@ -338,12 +351,12 @@ export class ComputeUnit implements CommandConsumer {
       'depthwise sums leave row by row, unpooled',
     );
     const { peArray, buffers, sequencer } = this.machine;
-    const { cycles, sram } = this;
+    const { cycles } = this;
     const { kernelRows, kernelColumns, strideRows } = tile;
     const lanes = depthwiseLanes(peArray, kernelRows, kernelColumns, tile.strideColumns);
     assert(lanes > 0, 'the array has no mode for this depthwise kernel');
     const strips = stripsOf(tile, lanes, buffers.feature.banks);
-    const { reads, inside } = stripRows(tile);
+    const { reads } = stripRows(tile);
     const begin = this.engine.now;
     let now = Math.max(begin + sequencer.startCycles, this.chainFree);
     cycles.fill += now - begin;
@@ -363,54 +376,11 @@ export class ComputeUnit implements CommandConsumer {
         }
         cycles.busy += reads;
         cycles.bank += reads * (strip.readCycles - 1);
-        sram.feature.reads += inside * strip.readCycles;
-        sram.feature.bytes += inside * strip.values * tile.elementBytes;
       }
     }
-    const taps = kernelRows * kernelColumns;
-    sram.weight.reads += tile.groups * Math.ceil(taps / peArray.columns);
-    sram.weight.bytes += tile.groups * taps * tile.weightBytes;
     this.chainFree = now;
-    this.countPost(post, tile);
+    countDepthwise(this.sram, this.machine, tile);
+    countPost(this.sram, this.machine, tile, post);
     return now;
-  }
-
-  private countPost(post: CommandOf<'postProcess'>, tile: CommandOf<'compute'>): void {
-    const { rows } = this.machine.peArray;
-    const { sram } = this;
-    const filters = tile.groups * tile.filters;
-    const maps = filters / post.ratio;
-    const vectors = Math.ceil((tile.outRows * tile.outColumns) / rows);
-    const unit = this.machine.postProcessing.crossChannelPool;
-    const atOnce = tile.stream === 1 ? 1 : columnsAtOnce(unit, post.ratio);
-    if (post.requantise === 1) {
-      // The records of columns that leave at once are read at once.
-      sram.parameter.reads += (vectors * filters) / atOnce;
-      sram.parameter.bytes += vectors * filters * parameterRecordBytes(this.machine);
-    }
-    if (post.lookup === 1) {
-      // Every lane looks up for itself.
-      sram.table.reads += vectors * filters;
-      sram.table.bytes += filters * tile.outRows * tile.outColumns * tile.elementBytes;
-    }
-    if (post.ratio > 1 && unit !== null && atOnce === 1) {
-      const valueBytes =
-        unit.position === 'before'
-          ? crossChannelValueBits(unit, this.machine.peArray) / 8
-          : tile.elementBytes;
-      sram.crossChannel.reads += vectors * (filters - maps);
-      sram.crossChannel.writes += vectors * (filters - maps);
-      sram.crossChannel.bytes += 2 * vectors * (filters - maps) * rows * valueBytes;
-    }
-    const outputBytes = maps * post.outRows * post.outColumns * tile.elementBytes;
-    if (post.poolKind !== 0) {
-      const valueBytes = (post.poolKind === 2 ? 2 : 1) * tile.elementBytes;
-      // Every input vector merges into the line buffer: a read and a write.
-      sram.pool.reads += vectors * maps;
-      sram.pool.writes += vectors * maps;
-      sram.pool.bytes += 2 * maps * tile.outRows * tile.outColumns * valueBytes;
-    }
-    sram.output.writes += Math.ceil(outputBytes / (rows * tile.elementBytes));
-    sram.output.bytes += outputBytes;
   }
 }

@@ -61,6 +61,17 @@ export interface ComputeShape {
 export function computeShape(machine: MachineConfig): ComputeShape {
   const { peArray, buffers, postProcessing, sequencer } = machine;
   const { rows, columns } = peArray;
+  const hasRtl = { dataflow: 'output-stationary', feed: 'broadcast', foldOverlap: true } as const;
+  for (const field of ['dataflow', 'feed', 'foldOverlap'] as const) {
+    if (peArray[field] !== hasRtl[field]) {
+      throw new InputError(
+        `${machine.name}: peArray.${field}: there is no RTL of ${field} ${peArray[field]}, expected ${hasRtl[field]}`,
+      );
+    }
+  }
+  if (machine.memory !== 'modelled') {
+    throw new InputError(`${machine.name}: memory: there is no RTL of an ideal, infinite one, expected modelled`);
+  }
   const least = (field: string, has: number, needs: number, why: string): void => {
     if (has < needs) throw new InputError(`${field} is ${has}, expected at least ${needs}: ${why}`);
   };

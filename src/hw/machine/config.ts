@@ -16,6 +16,12 @@ export const machineSchema = z
     name: z.string().min(1).max(100).describe('Name in reports'),
     description: z.string().max(2000).default('').describe('What this machine is, for people'),
     clockMHz: z.int().min(1).max(10_000).describe('Clock of the accelerator, in 10^6 cycles a second'),
+    memory: z
+      .enum(['modelled', 'ideal-infinite'])
+      .default('modelled')
+      .describe(
+        'modelled: everything below costs what it costs. ideal-infinite: buffers have room for everything and a port for every read, and transfers, commands and post-processing take no time, so a layer takes the cycles of the array alone; buffers, dma, sequencer and dram may be left out',
+      ),
     peArray: peArraySchema,
     buffers: buffersSchema,
     postProcessing: z
@@ -38,8 +44,11 @@ export const machineSchema = z
 
 export type MachineConfig = z.output<typeof machineSchema>;
 
-/** A machine file: its memory may stand in a file of its own. */
+/** A machine file: its memory may stand in a file of its own, and an ideal, infinite one needs no description. */
 export const machineFileSchema = machineSchema.extend({
+  buffers: buffersSchema.optional(),
+  dma: dmaSchema.optional(),
+  sequencer: sequencerSchema.optional(),
   dram: z.discriminatedUnion('kind', [
     idealDramSchema,
     sdramSchema,
@@ -49,7 +58,7 @@ export const machineFileSchema = machineSchema.extend({
         path: z.string().min(1).max(1000).describe("Path of that file, from this file's folder"),
       })
       .describe('External memory from another file'),
-  ]),
+  ]).optional(),
 });
 
 /** Bytes of each on-chip buffer, 0 for one the machine does not have. */

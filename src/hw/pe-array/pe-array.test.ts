@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { foldCount, foldCyclesPerChannel, foldScratch, type TapGeometry } from './pe-array.ts';
+import { foldCyclesPerChannel, foldScratch, type TapGeometry } from './pe-array.ts';
 
 const between = (min: number, max: number) => fc.integer({ min, max });
 const geometry: fc.Arbitrary<TapGeometry> = fc
@@ -70,10 +70,5 @@ describe('a fold', () => {
       }),
       { seed: 13, numRuns: 2000 },
     );
-  });
-
-  it('is counted by pixels, groups and blocks of filters', () => {
-    expect(foldCount(17, 3, 9, 16, 8)).toBe(3 * 2 * 2);
-    expect(foldCount(16, 1, 8, 16, 8)).toBe(1);
   });
 });

@@ -1,14 +1,11 @@
 /**
- * The PE array: how long one fold of pixels takes.
+ * The PE array: the window a tile slides over its input, and how long the reads of one vector of pixels take. What is read
+ * when, and what an element keeps, is the dataflow's (dataflows/).
  *
- * Output-stationary and broadcast. A fold is `rows` consecutive output pixels of the tile in raster order, times up
- * to `columns` filters. One step multiplies one tap of one input channel: it reads one value a lane (masked where
- * the tap falls outside the map or the lane is past the last pixel) and one weight a column.
- *
- * Cycle rule: a step takes as many cycles as the most reads one bank of the feature buffer gets from it, at least
+ * Cycle rule: a read takes as many cycles as the most values one bank of the feature buffer is asked for, at least
  * one. All channels of a tap conflict alike, because a channel only adds a constant to every lane's address.
  */
-import { ceilDiv } from '../../core/integers.ts';
+import { sum } from '../../core/integers.ts';
 import { conflictCycles } from '../buffers/buffers.ts';
 
 /** The window a workload slides over its input, as in the `compute` command. */
@@ -40,7 +37,7 @@ export interface TapGeometry extends Taps {
   readonly outColumns: number;
 }
 
-/** Cycles of one fold of `lanes` pixels from `firstPixel`, for all taps of one channel. */
+/** Cycles in which up to `lanes` consecutive pixels from `firstPixel` read one channel, all taps one after the other. */
 export function foldCyclesPerChannel(
   tile: TapGeometry,
   firstPixel: number,
@@ -48,6 +45,17 @@ export function foldCyclesPerChannel(
   banks: number,
   scratch: FoldScratch,
 ): number {
+  return sum(productCycles(tile, firstPixel, lanes, banks, scratch));
+}
+
+/** Cycles in which up to `lanes` consecutive pixels from `firstPixel` read one channel, tap by tap. */
+export function productCycles(
+  tile: TapGeometry,
+  firstPixel: number,
+  lanes: number,
+  banks: number,
+  scratch: FoldScratch,
+): number[] {
   const { addresses, laneRows, laneColumns, tally } = scratch;
   const pixels = tile.outRows * tile.outColumns;
   const pitch = tile.rowPitch / tile.elementBytes;
@@ -59,15 +67,15 @@ export function foldCyclesPerChannel(
     laneRows[lane] = Math.floor((row * tile.strideRows) / tile.repeatRows) - tile.padTop;
     laneColumns[lane] = Math.floor((column * tile.strideColumns) / tile.repeatColumns) - tile.padLeft;
   }
+  const cycles = new Array<number>(tile.kernelRows * tile.kernelColumns).fill(1);
   // Lanes on consecutive values meet every bank at most ceil(count / banks) times, whatever the tap: no need to look.
   const first = laneRows[0]! * pitch + laneColumns[0]!;
   const last = laneRows[count - 1]! * pitch + laneColumns[count - 1]!;
   const isPlain = tile.repeatRows === 1 && tile.repeatColumns === 1;
   const isOneRow = laneRows[0] === laneRows[count - 1];
   if (isPlain && (isOneRow || tile.ringRows === 0) && last - first === count - 1 && count <= banks)
-    return tile.kernelRows * tile.kernelColumns;
+    return cycles;
 
-  let cycles = 0;
   for (let ky = 0; ky < tile.kernelRows; ky++) {
     const rowOffset = ky * tile.dilationRows;
     for (let kx = 0; kx < tile.kernelColumns; kx++) {
@@ -80,7 +88,7 @@ export function foldCyclesPerChannel(
         const place = tile.ringRows === 0 ? row : (tile.ringRow + row) % tile.ringRows;
         addresses[reads++] = place * pitch + column;
       }
-      cycles += conflictCycles(addresses, reads, banks, tally);
+      cycles[ky * tile.kernelColumns + kx] = conflictCycles(addresses, reads, banks, tally);
     }
   }
   return cycles;
@@ -99,17 +107,6 @@ export function foldScratch(lanes: number, banks: number): FoldScratch {
     laneRows: new Int32Array(lanes),
     laneColumns: new Int32Array(lanes),
     // 16 bits: all of up to 256 lanes can meet in one bank.
-    tally: new Uint16Array(banks),
+    tally: new Uint16Array(Number.isFinite(banks) ? banks : 0),
   };
-}
-
-/** Folds of a tile: pixel folds times blocks of at most `columns` filters, for every group. */
-export function foldCount(
-  pixels: number,
-  groups: number,
-  filters: number,
-  rows: number,
-  columns: number,
-): number {
-  return groups * ceilDiv(pixels, rows) * ceilDiv(filters, columns);
 }
