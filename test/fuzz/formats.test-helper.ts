@@ -25,6 +25,7 @@ import { externalDataIn } from '../../src/import/onnx/external-data.ts';
 import { readOnnx } from '../../src/import/onnx/read.ts';
 import { decodePicture } from '../../src/import/picture.ts';
 import { readSafetensors } from '../../src/import/safetensors/read.ts';
+import { convertConfiguration } from '../../src/import/scale-sim/machine.ts';
 import { readTopology } from '../../src/import/scale-sim/read.ts';
 import { convertTopology } from '../../src/import/tfjs/read.ts';
 import { parseTopology } from '../../src/import/tfjs/topology.ts';
@@ -316,6 +317,19 @@ function topology(): FuzzedFormat {
   };
 }
 
+/** SCALE-Sim's machines. */
+function scaleSimCfg(): FuzzedFormat {
+  const text = (bandwidth: string): string =>
+    `[general]\nrun_name = array\n\n[architecture_presets]\nArrayHeight: 8\nArrayWidth: 12\nIfmapSramSzkB: 64\n` +
+    `FilterSramSzkB: 64\nOfmapSramSzkB: 32\nIfmapOffset: 0\nBandwidth : 10\nDataflow : ws\nReadRequestBuffer: 32\n\n` +
+    `[layout]\nIfmapCustomLayout: False\n\n[run_presets]\nInterfaceBandwidth: ${bandwidth}\nUseRamulatorTrace: False\n`;
+  return {
+    seeds: ['CALC', 'USER'].map((bandwidth) => encode(text(bandwidth))),
+    mutate: (bytes, chance) => encode(mutateLines(decode(bytes), chance)),
+    read: (bytes) => convertConfiguration(decode(bytes), 'a.cfg'),
+  };
+}
+
 /** Layers of TensorFlow.js. */
 function tfjsModel(): FuzzedFormat {
   return {
@@ -334,6 +348,7 @@ export const fuzzedFormats: Readonly<Record<string, () => FuzzedFormat>> = {
   tfjsModel,
   darknet,
   topology,
+  scaleSimCfg,
   png,
   jpeg: jpg,
   trace: () => trace('condensim'),

@@ -15,7 +15,6 @@ const layer = (text: string) => {
 
 const plain = {
   name: 'Conv1',
-  kind: 'convolution',
   channels: 3,
   rows: 16,
   columns: 18,
@@ -47,7 +46,7 @@ describe('columns', () => {
   });
 
   it('a product [M x K] times [K x N] is a convolution of one cell over M rows', () => {
-    const common = { kind: 'product', columns: 1, kernel: [1, 1], stride: [1, 1], depthwise: false };
+    const common = { columns: 1, kernel: [1, 1], stride: [1, 1], depthwise: false };
     expect(parse('Layer, M, N, K,\nL0, 7, 5, 3,\n,2,1,1\n')).toMatchObject([
       { ...common, name: 'L0', rows: 7, filters: 5, channels: 3 },
       { ...common, name: 'layer2', rows: 2, filters: 1, channels: 1 },

@@ -19,7 +19,6 @@ import { type Cell, parseTable, wholeNumber } from './table.ts';
 export interface TopologyLayer {
   readonly name: string;
   readonly at: SourcePosition;
-  readonly kind: 'convolution' | 'product';
   /** Of its input. */
   readonly channels: number;
   readonly rows: number;
@@ -62,7 +61,8 @@ const EXTRA_COLUMNS: readonly (readonly [extra: Extra, pattern: RegExp])[] = [
 
 /** What the columns of a file are. */
 interface Columns {
-  readonly kind: TopologyLayer['kind'];
+  /** Whether layers are products of matrices; else convolutions. */
+  readonly isProduct: boolean;
   readonly titles: readonly string[];
   /** By column. */
   readonly extras: ReadonlyMap<number, Extra>;
@@ -91,8 +91,8 @@ const plain = ({ text }: Cell): string => text.toLowerCase().replace(/[^a-z0-9]/
 
 function columnsOf(head: readonly Cell[]): Columns {
   const [, second] = head;
-  const kind = second !== undefined && /^[mnk]$/.test(plain(second)) ? 'product' : 'convolution';
-  const wanted = kind === 'product' ? PRODUCT_COLUMNS : CONVOLUTION_COLUMNS;
+  const isProduct = second !== undefined && /^[mnk]$/.test(plain(second));
+  const wanted = isProduct ? PRODUCT_COLUMNS : CONVOLUTION_COLUMNS;
   wanted.forEach(([title, pattern], i) => {
     const cell = head[i + 1];
     if (cell === undefined || !pattern.test(plain(cell))) {
@@ -106,18 +106,18 @@ function columnsOf(head: readonly Cell[]): Columns {
   head.slice(wanted.length + 1).forEach((cell, i) => {
     if (cell.text === '') return;
     const extra = EXTRA_COLUMNS.find(([, pattern]) => pattern.test(plain(cell)))?.[0];
-    if (extra === undefined || (extra === 'secondStride' && kind === 'product')) {
+    if (extra === undefined || (extra === 'secondStride' && isProduct)) {
       throw new InputError(
-        `column ${quote(cell.text)} is not known, expected ${kind === 'product' ? '' : 'a second stride, '}Sparsity or Batch Size`,
+        `column ${quote(cell.text)} is not known, expected ${isProduct ? '' : 'a second stride, '}Sparsity or Batch Size`,
         cell.at,
       );
     }
     extras.set(wanted.length + 1 + i, extra);
   });
-  return { kind, titles: wanted.map(([title]) => title), extras };
+  return { isProduct, titles: wanted.map(([title]) => title), extras };
 }
 
-function layerOf(row: readonly Cell[], index: number, { kind, titles, extras }: Columns): TopologyLayer {
+function layerOf(row: readonly Cell[], index: number, { isProduct, titles, extras }: Columns): TopologyLayer {
   const [label] = row as [Cell];
   const values = row.slice(1, titles.length + 1);
   if (values.length < titles.length) {
@@ -127,9 +127,9 @@ function layerOf(row: readonly Cell[], index: number, { kind, titles, extras }: 
     );
   }
   const number = (at: number, most: number): number => wholeNumber(titles[at]!, values[at]!, most);
-  const more = readExtras(row, titles.length + 1, extras, kind);
-  const common = { name: label.text === '' ? `layer${index + 1}` : label.text, at: label.at, kind };
-  if (kind === 'product') {
+  const more = readExtras(row, titles.length + 1, extras, isProduct);
+  const common = { name: label.text === '' ? `layer${index + 1}` : label.text, at: label.at };
+  if (isProduct) {
     const [rows, filters, channels] = [
       number(0, MOST_SIDE),
       number(1, MOST_CHANNELS),
@@ -170,7 +170,7 @@ function readExtras(
   row: readonly Cell[],
   from: number,
   extras: Columns['extras'],
-  kind: TopologyLayer['kind'],
+  isProduct: boolean,
 ): number | undefined {
   let secondStride: number | undefined;
   for (let at = from; at < row.length; at++) {
@@ -180,7 +180,7 @@ function readExtras(
     const nameless = at === from && extras.size === 0;
     const extra =
       extras.get(at) ?? (nameless ? (cell.text.includes(':') ? 'sparsity' : 'secondStride') : undefined);
-    if (extra === undefined || (extra === 'secondStride' && kind === 'product')) {
+    if (extra === undefined || (extra === 'secondStride' && isProduct)) {
       throw new InputError(
         `${quote(cell.text)} stands behind the last column, expected ${from} values in the line`,
         cell.at,
