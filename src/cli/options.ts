@@ -241,7 +241,7 @@ export function parseFraction(text: string): number {
 
 /** `compare --json model.json` means JSON on stdout and a model; it must not cost the user that model. */
 function parseJsonFile(path: string): string {
-  if (/\.(ya?ml|onnx|cfg|weights|safetensors|png|jpe?g)$/i.test(path) || isTfjsFile(path)) {
+  if (/\.(ya?ml|onnx|csv|cfg|weights|safetensors|png|jpe?g)$/i.test(path) || isTfjsFile(path)) {
     throw new InvalidArgumentError(
       'Expected a file to write JSON to; put --json behind the models for JSON on stdout.',
     );

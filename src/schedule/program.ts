@@ -7,7 +7,7 @@ import { bufferBytes, type MachineConfig } from '../hw/machine/config.ts';
 import { withoutLimits } from '../hw/machine/ideal.ts';
 import { accumulatorBytes } from '../hw/pe-array/config.ts';
 import { parameterRecordBytes } from '../hw/requantise/parameters.ts';
-import type { LayeredNetwork } from '../quant/layers.ts';
+import { givenMaps, type LayeredNetwork } from '../quant/layers.ts';
 import type { NumberOptions, QuantisedNetwork } from '../quant/quantised.ts';
 import { DataSettings } from './data-settings.ts';
 import { Emitter } from './emit.ts';
@@ -133,7 +133,8 @@ export function emitProgram(
   const outputs = network.machineOutputs;
   const values = valueSizes(machine, numbers);
   checkTables(steps, machine, values);
-  const layout = layoutDram(steps, outputs, machine, values, placement);
+  const given = givenMaps(network);
+  const layout = layoutDram(steps, outputs, machine, values, placement, given);
   const emitter = new Emitter();
   const settings = new DataSettings(numbers, quantised);
   const passes = passesOf(steps);
@@ -156,6 +157,7 @@ export function emitProgram(
       outputs,
       values.elementBytes,
       dramShares(steps),
+      given,
     ),
   };
 }
