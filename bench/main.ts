@@ -21,6 +21,11 @@ const benches: Record<
       'What the mapping search reaches on edge-256: utilisation, traffic, conventions, beside the targets',
     load: () => import('./mapping.ts'),
   },
+  simulate: {
+    summary:
+      'Tiny-YOLOv2 simulated, whole processes: CPU time and peak memory, beside other simulators (quoted)',
+    load: () => import('./simulate.ts'),
+  },
   report: {
     summary: 'The page of a run of 16 M cycles, CPU seconds',
     load: () => import('./report.ts'),
