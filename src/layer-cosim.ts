@@ -2,7 +2,7 @@
  * Co-simulation of whole layers: small graphs, quantised without calibration, scheduled for a machine, and their DRAM image.
  * The same program then runs on the simulator and on the machine's Verilog (rtl/cosim/program-*.ts).
  */
-import { assert, InputError } from './core/diagnostics.ts';
+import { InputError } from './core/diagnostics.ts';
 import { containerBytes, formatRange } from './core/fixed-point.ts';
 import { product } from './core/integers.ts';
 import { hashSeed, randomStream } from './core/random.ts';
@@ -30,7 +30,7 @@ import { Dice } from './rtl/cosim/dice.ts';
 import type { ProgramCase } from './rtl/cosim/program-case.ts';
 import { compareProgram } from './rtl/cosim/program-compare.ts';
 import { type ProgramEngine, type ProgramEngineBuilder, programEngines } from './rtl/cosim/program-engine.ts';
-import { writeConstants, writeMap } from './schedule/image.ts';
+import { writeConstants, writeGivenMaps } from './schedule/image.ts';
 import { compileProgram } from './schedule/program.ts';
 
 /** An operator and its attributes; it reads what the one before made, and the network's input too if it says so. */
@@ -96,14 +96,12 @@ export function layerCase(
   const program = compileProgram(network, machine, { virtualFeatureMaps: true, numbers, fusion }, quantised);
   const dram = new Uint8Array(program.layout.totalBytes);
   writeConstants(dram, program, quantised);
-  const address = program.layout.maps.get(graph.input.name);
-  assert(address !== undefined, 'no step reads the input');
   const { format } = quantised.tensors.get(graph.input.name)!;
   const { low, high } = formatRange(format);
   const input = makeValues(format, product(graph.input.shape));
   const random = randomStream(hashSeed('input', seed));
   for (let at = 0; at < input.length; at++) input[at] = low + (random() % (high - low + 1));
-  writeMap(dram, address, graph.input.shape, input);
+  writeGivenMaps(dram, program, quantised, input);
   return { name: graph.name, machine, commands: program.commands, dram, memory };
 }
 

@@ -22,6 +22,7 @@ import {
 import { runFloat } from './quant/float-reference.ts';
 import { dequantise, quantiseInput } from './quant/input.ts';
 import { runInteger, runLayer } from './quant/integer-executor.ts';
+import { givenMaps } from './quant/layers.ts';
 import { cosine, decibelsForJson, maxAbsError, sqnrDb } from './quant/metrics.ts';
 import type { QuantisedNetwork } from './quant/quantised.ts';
 import { integerMap } from './quant/values.ts';
@@ -104,14 +105,15 @@ export async function validateNetwork(job: ValidationJob): Promise<ValidationRep
   };
 }
 
-/** The float network's tensors that layers read and make, the input included. */
+/** The float network's tensors that layers read and make, the given ones included. */
 function realTensors(
   tf: Tf,
   { graph, network }: LoadedNetwork,
   parameters: ParameterValues,
   picture: NetworkPicture,
 ): Map<string, Float32Array> {
-  const wanted = new Set([graph.input.name, ...network.layers.map((layer) => layer.output)]);
+  const given = givenMaps(network).map(({ name }) => name);
+  const wanted = new Set([...given, ...network.layers.map((layer) => layer.output)]);
   return runFloat(tf, graph, parameters, picture.values, (tensor) => wanted.has(tensor));
 }
 

@@ -2,7 +2,8 @@
 import type { Command } from 'commander';
 import { InputError } from '../core/diagnostics.ts';
 import { writeModel } from '../export/model/model.ts';
-import { networkFormats } from '../import/formats.ts';
+import { convertMachineFile, networkFormatOf, networkFormats } from '../import/formats.ts';
+import { writeFileAtomically } from '../import/write-file.ts';
 import { loadNetwork } from '../pipeline.ts';
 import { addCommand, dimOption, weightsOption } from './options.ts';
 import type { Output } from './output.ts';
@@ -15,25 +16,47 @@ interface ImportOptions {
 
 export function addImport(program: Command, output: Output): void {
   const names = networkFormats.map(({ name }) => name).join(', ');
-  addCommand(program, 'import', `a network (${names}, or a model file) as a model file and its weights`)
-    .argument('<file>', 'the network')
+  addCommand(
+    program,
+    'import',
+    `a network (${names}, or a model file) as a model file and its weights, or a SCALE-Sim configuration as a machine file`,
+  )
+    .argument('<file>', 'the network or machine')
     .requiredOption(
       '--out <file>',
-      'the model file to write, M.yaml; weights go into M.safetensors beside it',
+      'the model file to write, M.yaml, with weights in M.safetensors beside it; or the machine file',
     )
     .addOption(weightsOption())
     .addOption(dimOption())
     .action((file: string, options: ImportOptions) => {
+      const machine = convertMachineFile(file);
+      if (machine !== undefined) {
+        writeMachine(machine, file, options);
+        output.note(`${options.out}: written`);
+        return;
+      }
       const { graph, given, parameters, hasWeights } = loadNetwork(
         file,
         { manifestPath: options.weights, dims: options.dim },
         output.note,
       );
-      if (!hasWeights) {
+      // Where a file can have none, there is nothing to ask for.
+      if (!hasWeights && networkFormatOf(file)?.shapesOnly !== true) {
         throw new InputError('holds no weights, expected --weights <file> too', { file });
       }
-      for (const path of writeModel({ graph, parameters, ...(given && { given }) }, options.out)) {
+      const network = { graph, ...(hasWeights && { parameters }), ...(given && { given }) };
+      for (const path of writeModel(network, options.out)) {
         output.note(`${path}: written`);
       }
     });
+}
+
+function writeMachine(text: string, file: string, { out, weights, dim }: ImportOptions): void {
+  if (!/[^/\\]\.ya?ml$/i.test(out)) {
+    throw new InputError('expected a name that ends in .yaml', { file: out });
+  }
+  if (weights !== undefined || dim !== undefined) {
+    throw new InputError('is a machine, expected neither --weights nor --dim', { file });
+  }
+  writeFileAtomically(out, text);
 }

@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { listPictures } from '../import/picture.ts';
+import { isTfjsFile } from '../import/tfjs/recognise.ts';
 import { writeFileAtomically } from '../import/write-file.ts';
 import {
   defaultSeed,
@@ -238,9 +239,9 @@ export function parseFraction(text: string): number {
   return fraction;
 }
 
-/** `compare --json model.yaml` means JSON on stdout and a model; it must not cost the user that model. */
+/** `compare --json model.json` means JSON on stdout and a model; it must not cost the user that model. */
 function parseJsonFile(path: string): string {
-  if (/\.(ya?ml|onnx|cfg|weights|safetensors|png|jpe?g)$/i.test(path)) {
+  if (/\.(ya?ml|onnx|csv|cfg|weights|safetensors|png|jpe?g)$/i.test(path) || isTfjsFile(path)) {
     throw new InvalidArgumentError(
       'Expected a file to write JSON to; put --json behind the models for JSON on stdout.',
     );

@@ -93,6 +93,7 @@ export interface PoolingGeometry {
  * - `join`: its inputs one after the other along the channels, each brought to the output's scale.
  * - `rearrange`: values move, none changes; keeps the scale.
  * - `host`: runs in float on the host, behind the machine's outputs only.
+ * - `given`: reads nothing; its map lies in DRAM before the run, as the network's input does.
  */
 export type MachineRole<A> =
   | {
@@ -130,7 +131,12 @@ export type MachineRole<A> =
   | { readonly stage: 'sum' }
   | { readonly stage: 'join' }
   | { readonly stage: 'rearrange'; rearrangement(attributes: A, input: Shape, output: Shape): Rearrangement }
-  | { readonly stage: 'host' };
+  | { readonly stage: 'host' }
+  | {
+      readonly stage: 'given';
+      /** [channels][rows][columns], of a mean square next to 1. */
+      values(attributes: A): Float32Array;
+    };
 
 export interface OpDefinition<A> {
   /** The name a model file uses. */

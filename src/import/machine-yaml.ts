@@ -47,6 +47,12 @@ export function readMachine(text: string, file: string): MachineConfig {
     );
   }
   const isUsual = peArray.dataflow === 'output-stationary';
+  if (peArray.products !== 'flattened' && isUsual) {
+    throw new InputError(
+      'peArray.products: the rows of an output-stationary array are pixels, expected flattened',
+      positionOf(['peArray', 'products']),
+    );
+  }
   if (depthwise !== null && !(isUsual && peArray.feed === 'broadcast')) {
     throw new InputError(
       'peArray.depthwise: only output-stationary broadcast arrays have this mode, expected null',
@@ -56,7 +62,7 @@ export function readMachine(text: string, file: string): MachineConfig {
   if (postProcessing.crossChannelPool?.form === 'tree' && !isUsual) {
     throw new InputError(
       'postProcessing.crossChannelPool.form: a tree takes neighbouring columns of an output-stationary array, expected running',
-      positionOf(['postProcessing', 'crossChannelPool', 'form']),
+      positionOf(['postProcessing']),
     );
   }
   const machine = { ...described, buffers, dma, sequencer };

@@ -98,7 +98,7 @@ describe('readModel', () => {
     [`${head}layers: [{ op: relu }]\noutputs: [x]`, /^m\.yaml:1:1: network t: output x is made by no node$/],
     [
       'name: t\ninput: { shape: [3, 8, 99999] }\nlayers: [{ op: relu }]',
-      /^m\.yaml:2:24: shape\[2\]: expected at most 8192, got 99999$/,
+      /^m\.yaml:2:24: shape\[2\]: expected at most 65536, got 99999$/,
     ],
     [
       'name: t\ninput: { shape: [8192, 8192, 8192] }\nlayers: [{ op: relu }]',

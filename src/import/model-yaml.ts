@@ -30,7 +30,7 @@ import { readText } from './read-file.ts';
 import { readSafetensorsFile } from './safetensors/read.ts';
 import { tensorName } from './tensor-name.ts';
 
-const side = z.int().min(1).max(8192);
+const side = z.int().min(1).max(65536);
 
 const input = z
   .strictObject({
@@ -39,7 +39,7 @@ const input = z
     mean: z
       .array(z.number().min(-1e6).max(1e6))
       .min(1)
-      .max(8192)
+      .max(65536)
       .optional()
       .describe(
         'Subtracted from the pixels (0..255), one number a channel: red, green, blue. Default: 0 each.',
@@ -126,9 +126,9 @@ export const modelSchema = z.strictObject({
   outputs: z
     .array(tensorName)
     .min(1)
-    .max(64)
+    .max(2000)
     .optional()
-    .describe('Tensors to keep. Default: the last layer.'),
+    .describe('Tensors to keep. Default: those that no layer reads.'),
   detector: detector.optional(),
   weights: weights.optional(),
   quantisation: quantisationSchema.optional(),
@@ -177,8 +177,10 @@ export function readModelText(text: string, file: string): ModelText {
     const count = (counts.get(op) ?? 0) + 1;
     counts.set(op, count);
     const name = givenName ?? `${op}${count}`;
-    const inputs = from === undefined ? [previous] : typeof from === 'string' ? [from] : from;
-    nodes.push({ name, op: findOperator(op)!, attributes, inputs, position: positionOf(['layers', index]) });
+    const operator = findOperator(op)!;
+    const behind = operator.inputs === 0 ? [] : [previous];
+    const inputs = from === undefined ? behind : typeof from === 'string' ? [from] : from;
+    nodes.push({ name, op: operator, attributes, inputs, position: positionOf(['layers', index]) });
     previous = name;
   }
 

@@ -299,6 +299,8 @@ function machineReference(
       return { values: maps.flatMap((one) => [...one]), tolerance: () => 0 };
     case 'host':
       return undefined;
+    case 'given':
+      return { values: machine.values(attributes), tolerance: () => 0 };
     case 'crossChannel':
     case 'pool':
     case 'rearrange': {

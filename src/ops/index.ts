@@ -7,6 +7,7 @@ import { clippedRelu } from './clipped-relu/clipped-relu.ts';
 import { concat } from './concat/concat.ts';
 import { convolution } from './convolution/convolution.ts';
 import { crossChannelPool } from './cross-channel-pool/cross-channel-pool.ts';
+import { externalMap } from './external-map/external-map.ts';
 import { fullyConnected } from './fully-connected/fully-connected.ts';
 import { globalAveragePool } from './global-average-pool/global-average-pool.ts';
 import { hardSwish } from './hard-swish/hard-swish.ts';
@@ -40,6 +41,7 @@ export const operators: readonly AnyOp[] = [
   upsampleNearest,
   spaceToDepth,
   softmax,
+  externalMap,
 ];
 
 /** The operator that model files call `name`, if there is one. */

@@ -11,9 +11,9 @@ import { InputError } from '../core/diagnostics.ts';
 import { type ChannelRequantisation, formatRange } from '../core/fixed-point.ts';
 import { clamp } from '../core/integers.ts';
 import type { ParameterValues } from '../graph/graph.ts';
-import type { IntegerValues, Tf } from '../graph/op.ts';
+import type { Tf } from '../graph/op.ts';
 import { visitTensors } from './float-reference.ts';
-import { quantiseInput } from './input.ts';
+import { givenValues, quantiseInput } from './input.ts';
 import { runLayer, sumProducts } from './integer-executor.ts';
 import type { Layer } from './layers.ts';
 import type { QuantisedLayer, QuantisedNetwork } from './quantised.ts';
@@ -44,9 +44,7 @@ export function correctBias(
   const lastReader = new Map<string, Layer>();
   for (const layer of layers) for (const name of layer.inputs) lastReader.set(name, layer);
   const inputTensor = tensors.get(graph.input.name)!;
-  const live = inputs.map(
-    (input) => new Map<string, IntegerValues>([[graph.input.name, quantiseInput(input, inputTensor)]]),
-  );
+  const live = inputs.map((input) => givenValues(quantised, quantiseInput(input, inputTensor)));
   const corrected = quantised.layers.map((one, i) => {
     const { layer } = one;
     const pictures = live.map((made) =>

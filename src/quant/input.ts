@@ -1,8 +1,10 @@
-/** Pictures into the integer network, and its tensors back into real numbers. */
+/** Pictures and other maps from outside into the integer network, and its tensors back into real numbers. */
+
+import { assert } from '../core/diagnostics.ts';
 import { formatRange } from '../core/fixed-point.ts';
 import { clamp } from '../core/integers.ts';
 import type { IntegerValues } from '../graph/op.ts';
-import type { QuantisedTensor } from './quantised.ts';
+import type { QuantisedNetwork, QuantisedTensor } from './quantised.ts';
 import { roundHalfEven } from './rounding.ts';
 import { makeValues } from './values.ts';
 
@@ -28,6 +30,22 @@ export function quantiseInput(values: Float32Array, tensor: TensorNumbers): Inte
     result[i] = zeroPoint + roundHalfEven(clamp(values[i]! / scale, low - zeroPoint, high - zeroPoint));
   }
   return result;
+}
+
+/**
+ * Every map that lies in DRAM before the run, by name: the network's input and the external maps.
+ * @param input of the input tensor's format
+ */
+export function givenValues(
+  { network, tensors }: QuantisedNetwork,
+  input: IntegerValues,
+): Map<string, IntegerValues> {
+  const values = new Map([[network.graph.input.name, input]]);
+  for (const { name, op, attributes } of network.externalMaps) {
+    assert(op.machine.stage === 'given', `node ${name} is no external map`);
+    values.set(name, quantiseInput(op.machine.values(attributes), tensors.get(name)!));
+  }
+  return values;
 }
 
 /** A tensor's integers as real numbers: scale * (value - zeroPoint). */

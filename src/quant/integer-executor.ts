@@ -6,6 +6,7 @@ import { assert, InputError } from '../core/diagnostics.ts';
 import { accumulate, type OverflowCount, requantise } from '../core/fixed-point.ts';
 import { product } from '../core/integers.ts';
 import type { IntegerMap, IntegerValues } from '../graph/op.ts';
+import { givenValues } from './input.ts';
 import type { NumberOptions, QuantisedLayer, QuantisedNetwork, QuantisedTensor } from './quantised.ts';
 import { integerMap, makeValues } from './values.ts';
 
@@ -29,10 +30,11 @@ export function runInteger(quantised: QuantisedNetwork, input: IntegerValues): I
     );
   }
   const outputs = new Map<string, IntegerValues>();
+  const given = givenValues(quantised, input);
   const overflows = { count: 0 };
   for (const one of quantised.layers) {
     const inputs = one.layer.inputs.map((name) =>
-      integerMap(tensors.get(name)!, outputs.get(name) ?? input, numbers),
+      integerMap(tensors.get(name)!, outputs.get(name) ?? given.get(name)!, numbers),
     );
     const output = tensors.get(one.layer.output)!;
     outputs.set(one.layer.output, runLayer(one, inputs, output, numbers, overflows));

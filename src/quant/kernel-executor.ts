@@ -22,6 +22,7 @@ import {
   WIDE_RECORD_BYTES,
 } from '../kernels/kernels.ts';
 import { writeParameterRecords } from '../kernels/records.ts';
+import { givenValues } from './input.ts';
 import type { QuantisedLayer, QuantisedNetwork, QuantisedTensor } from './quantised.ts';
 import { makeValues } from './values.ts';
 
@@ -56,10 +57,12 @@ export class KernelExecutor {
     keep: (tensor: string) => boolean = (tensor) => this.quantised.network.machineOutputs.includes(tensor),
   ): { readonly tensors: Map<string, IntegerValues>; readonly overflows: number } {
     const { network, tensors } = this.quantised;
-    const { name, shape } = network.graph.input;
+    const { shape } = network.graph.input;
     assert(input.length === product(shape), 'the input has another size than the network reads');
-    const bytes = new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
-    new Uint8Array(this.memory.buffer).set(bytes, this.places.get(name)!);
+    for (const [name, values] of givenValues(this.quantised, input)) {
+      const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+      new Uint8Array(this.memory.buffer).set(bytes, this.places.get(name)!);
+    }
     let overflows = 0;
     for (const run of this.runs) overflows += run();
     const kept = new Map<string, IntegerValues>();

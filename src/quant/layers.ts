@@ -57,10 +57,17 @@ export interface LayeredNetwork {
   readonly layers: readonly Layer[];
   /** Outputs of the network that are computed in float on the host, from what the machine hands back. */
   readonly hostNodes: readonly Node[];
+  /** Nodes that read nothing: their maps lie in DRAM before the run, beside the network's input. */
+  readonly externalMaps: readonly Node[];
   /** Tensors the machine hands back: the graph's outputs, and what host nodes read in place of theirs. */
   readonly machineOutputs: readonly string[];
   readonly macs: number;
   readonly parameters: number;
+}
+
+/** Maps that lie in DRAM before the run: the network's input, then the external maps. */
+export function givenMaps({ graph, externalMaps }: LayeredNetwork): { name: string; shape: Shape }[] {
+  return [graph.input, ...externalMaps.map(({ name, outputShape }) => ({ name, shape: outputShape }))];
 }
 
 /**
@@ -92,7 +99,8 @@ const LINEAR: RequantisableActivation = { negativeSlope: 1 };
  * front that takes it is an activation layer that passes everything on.
  * @param apart tensors that a layer must end with: nothing melts into the node that makes them
  * @throws InputError for an `affine` node with no array layer in front to fold into, and for a `host` node that is
- *   no output of the network, is read by another node, or has no layer in front.
+ *   no output of the network, is read by another node, or has no layer in front; for an input that no layer reads, and
+ *   for a map from outside that is handed back.
  */
 export function layerNetwork(graph: Graph, apart: ReadonlySet<string> = new Set()): LayeredNetwork {
   const readers = new Map<string, Node[]>();
@@ -108,11 +116,20 @@ export function layerNetwork(graph: Graph, apart: ReadonlySet<string> = new Set(
   const merged = new Set<Node>();
   const layers: Layer[] = [];
   const hostNodes: Node[] = [];
+  const externalMaps: Node[] = [];
+  if (!readers.has(graph.input.name)) {
+    throw new InputError(`${graph.input.name}: no layer reads the network's input, expected one that does`);
+  }
   for (const node of graph.nodes) {
     if (merged.has(node)) continue;
     if (node.op.machine.stage === 'host') {
       checkHostNode(node, graph, readers.get(node.name) ?? []);
       hostNodes.push(node);
+      continue;
+    }
+    if (node.op.machine.stage === 'given') {
+      checkExternal(node, graph);
+      externalMaps.push(node);
       continue;
     }
     const behind = mergeable(node, soleReader);
@@ -124,6 +141,7 @@ export function layerNetwork(graph: Graph, apart: ReadonlySet<string> = new Set(
     graph,
     layers,
     hostNodes,
+    externalMaps,
     machineOutputs: [...new Set(graph.outputs.flatMap((output) => host.get(output)?.inputs ?? [output]))],
     macs: sum(layers.map((layer) => layer.macs)),
     parameters: sum(layers.map((layer) => layer.parameters)),
@@ -136,7 +154,16 @@ function checkHostNode({ name, op, inputs }: Node, graph: Graph, readers: readon
   if (!graph.outputs.includes(name)) {
     throw new InputError(`${where}; expected it among the network's outputs`);
   }
-  if (inputs.includes(graph.input.name)) throw new InputError(`${where}; expected a layer in front of it`);
+  const given = graph.nodes.filter((one) => one.op.machine.stage === 'given').map((one) => one.name);
+  if ([graph.input.name, ...given].some((map) => inputs.includes(map))) {
+    throw new InputError(`${where}; expected a layer in front of it`);
+  }
+}
+
+function checkExternal({ name, op }: Node, graph: Graph): void {
+  if (graph.outputs.includes(name)) {
+    throw new InputError(`${name}: ${op.name} comes from outside; expected a layer that reads it`);
+  }
 }
 
 /** The nodes behind a node that melt into it, in order. */
@@ -223,7 +250,8 @@ function layerWork(node: Node, merged: readonly Node[]): LayerWork {
         `${node.name}: ${node.op.name} has no convolution to fold into; expected one right in front whose result nothing else reads`,
       );
     case 'host':
-      throw new Error(`internal: host node ${node.name} is no layer`);
+    case 'given':
+      throw new Error(`internal: node ${node.name} is no layer`);
   }
 }
 

@@ -14,7 +14,7 @@ import type { IntegerValues, RequantisableActivation } from '../graph/op.ts';
 import type { TensorRanges } from './calibrate.ts';
 import { foldedWeights } from './fold.ts';
 import { quantiseValue, type TensorNumbers } from './input.ts';
-import { type Layer, type LayeredNetwork, pooledFilters } from './layers.ts';
+import { givenMaps, type Layer, type LayeredNetwork, pooledFilters } from './layers.ts';
 import { checkNumbers } from './numbers.ts';
 import type { NumberOptions, QuantisedLayer, QuantisedNetwork, QuantisedTensor } from './quantised.ts';
 import { requantisation } from './requantisation.ts';
@@ -34,7 +34,7 @@ const IDENTITY: ChannelRequantisation = { bias: 0, positiveMultiplier: 1, negati
 /**
  * Quantises a network.
  * @param parameters float, as trained (batch norm is folded here)
- * @param ranges by tensor name: the network's input, every tensor that a layer requantises to, and the tensors in
+ * @param ranges by tensor name: the maps that are given, every tensor that a layer requantises to, and the tensors in
  *   front of tables
  * @throws InputError for number formats out of bounds, for missing or broken parameters and ranges, and when a
  *   layer's numbers do not fit the datapath (multipliers of `multiplierBits`, shifts up to 62)
@@ -61,7 +61,7 @@ export function quantise(
 
 /** Where the scales come from. */
 export interface NumberSource {
-  /** Of the network's input, and of every tensor that a layer requantises to or a table reads. */
+  /** Of the maps that are given, and of every tensor that a layer requantises to or a table reads. */
   tensor(name: string): TensorNumbers;
   /** Of an array layer. @param made what its requantiser makes */
   filters(layer: Layer, input: TensorNumbers, made: TensorNumbers): QuantisedFilters;
@@ -77,9 +77,9 @@ export function quantiseFrom(
   source: NumberSource,
 ): QuantisedNetwork {
   checkNumbers(numbers);
-  const { input } = network.graph;
   const tensors = new Map<string, QuantisedTensor>();
-  tensors.set(input.name, { name: input.name, shape: input.shape, ...source.tensor(input.name) });
+  for (const { name, shape } of givenMaps(network))
+    tensors.set(name, { name, shape, ...source.tensor(name) });
   const layers: QuantisedLayer[] = [];
   for (const layer of network.layers) {
     const inputs = layer.inputs.map((name) => tensors.get(name)!);

@@ -21,7 +21,8 @@ export function seededParameters(graph: Graph, seed: number): ParameterValues {
   const squares = meanSquares(graph);
   const values = new Map<string, Float32Array>();
   for (const node of graph.nodes) {
-    const meanSquare = squares.get(node.inputs[0]!)!;
+    // What reads nothing has no parameters.
+    const meanSquare = squares.get(node.inputs[0]!) ?? 1;
     for (const parameter of node.parameters) {
       if (values.has(parameter.name)) continue;
       values.set(parameter.name, seededValues(parameter, meanSquare, hashSeed(parameter.name, seed)));
@@ -118,6 +119,7 @@ function outputMeanSquare(node: Node, inputs: readonly number[]): number {
       return sum(inputs.map((square, i) => square * channels[i]!)) / sum(channels);
     }
     case 'host':
+    case 'given':
       return 1;
   }
 }

@@ -18,7 +18,7 @@ import { type ChannelRequantisation, containerBytes, formatRange, roundings } fr
 import { product, sum } from '../core/integers.ts';
 import { hashSeed } from '../core/random.ts';
 import type { IntegerValues } from '../graph/op.ts';
-import type { Layer, LayeredNetwork } from './layers.ts';
+import { givenMaps, type Layer, type LayeredNetwork } from './layers.ts';
 import { numberOptionsSchema } from './numbers.ts';
 import type { NumberOptions, QuantisedLayer, QuantisedNetwork, QuantisedTensor } from './quantised.ts';
 import { fitsShiftForm } from './requantisation.ts';
@@ -300,11 +300,11 @@ function hasTable({ work }: Layer): boolean {
   return 'table' in work && work.table !== undefined;
 }
 
-/** The tensors of the quantised network in its order: the input, then every layer's output. */
-function tensorShapes({ graph, layers }: LayeredNetwork): Map<string, Layer['outputShape']> {
+/** The tensors of the quantised network in its order: the maps that are given, then every layer's output. */
+function tensorShapes(network: LayeredNetwork): Map<string, Layer['outputShape']> {
   return new Map([
-    [graph.input.name, graph.input.shape],
-    ...layers.map(({ output, outputShape }) => [output, outputShape] as const),
+    ...givenMaps(network).map(({ name, shape }) => [name, shape] as const),
+    ...network.layers.map(({ output, outputShape }) => [output, outputShape] as const),
   ]);
 }
 

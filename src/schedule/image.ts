@@ -1,10 +1,11 @@
-/** The contents of DRAM before a run: weights in the order the tiles read them, records, tables, the input picture. */
+/** The contents of DRAM before a run: weights in the order the tiles read them, records, tables, the maps that are given. */
 import { assert } from '../core/diagnostics.ts';
 import type { Shape } from '../graph/graph.ts';
 import type { IntegerValues } from '../graph/op.ts';
 import { operandRecordBytes, writeOperandRecords } from '../hw/requantise/parameters.ts';
 import { WIDE_RECORD_BYTES } from '../kernels/kernels.ts';
 import { writeParameterRecords } from '../kernels/records.ts';
+import { givenValues } from '../quant/input.ts';
 import type { QuantisedLayer, QuantisedNetwork } from '../quant/quantised.ts';
 import { workloadOf } from './geometry.ts';
 import { filterOrder } from './interleave.ts';
@@ -107,8 +108,25 @@ function bytesOf(values: IntegerValues): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
+/**
+ * Writes the maps that lie in `dram` before a run: the network's input and the external maps.
+ * @param input of the input tensor's format
+ */
+export function writeGivenMaps(
+  dram: Uint8Array,
+  { layout }: Program,
+  quantised: QuantisedNetwork,
+  input: IntegerValues,
+): void {
+  for (const [name, values] of givenValues(quantised, input)) {
+    const address = layout.maps.get(name);
+    assert(address !== undefined, `map '${name}' has no place`);
+    writeMap(dram, address, quantised.tensors.get(name)!.shape, values);
+  }
+}
+
 /** Writes a map given as [channel][row][column] into its place [row][channel][column]. */
-export function writeMap(dram: Uint8Array, address: number, shape: Shape, map: IntegerValues): void {
+function writeMap(dram: Uint8Array, address: number, shape: Shape, map: IntegerValues): void {
   const [channels, rows, columns] = shape;
   const source = bytesOf(map);
   const rowBytes = columns * map.BYTES_PER_ELEMENT;

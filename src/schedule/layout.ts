@@ -7,10 +7,11 @@
  * the same time disturb each other least if they are in different banks: see `Placement`.
  */
 import { InputError } from '../core/diagnostics.ts';
-import { alignUp } from '../core/integers.ts';
+import { alignUp, product } from '../core/integers.ts';
 import { AddressMapping } from '../hw/dram/address.ts';
 import { capacityBytes, type DramConfig, geometryOf } from '../hw/dram/config.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
+import type { givenMaps } from '../quant/layers.ts';
 import {
   convolvedRowsFor,
   inputRowsFor,
@@ -31,6 +32,9 @@ export interface TiledStep {
   /** What the search thought that the pass costs which begins with this step; absent for the other steps of a pass. */
   readonly estimate?: CostEstimate | undefined;
 }
+
+/** A map that lies in DRAM before the run. */
+export type GivenMap = ReturnType<typeof givenMaps>[number];
 
 export interface DramLayout {
   /** Per step: first byte of each (filter tile, chunk) block of weights, in that order. */
@@ -94,6 +98,7 @@ export function layoutDram(
   machine: MachineConfig,
   values: ValueSizes,
   placement: Placement = 'interleaved',
+  given: readonly GivenMap[] = [],
 ): DramLayout {
   const starts = startsOf(placement, machine.dram);
   let at = 0;
@@ -127,6 +132,7 @@ export function layoutDram(
     values.elementBytes,
     alignUp(at, alignment),
     starts.maps,
+    given,
   );
   const capacity = capacityBytes(machine.dram);
   if (end > capacity) {
@@ -196,7 +202,10 @@ function findPlanarMaps(
   return planar;
 }
 
-/** First fit by the order of steps; a map is freed after its last reader. One that never leaves the chip has no place. */
+/**
+ * First fit by the order of steps, behind the maps that are there before the run; a map is freed after its last reader. One
+ * that never leaves the chip has no place.
+ */
 function placeMaps(
   steps: readonly Step[],
   outputs: readonly string[],
@@ -204,6 +213,7 @@ function placeMaps(
   elementBytes: number,
   base: number,
   starts: readonly Start[],
+  given: readonly GivenMap[],
 ): { maps: Map<string, number>; end: number } {
   const lastUse = lastUses(steps, outputs, passEnds);
   const maps = new Map<string, number>();
@@ -222,6 +232,7 @@ function placeMaps(
     alive.sort((a, b) => a.start - b.start);
     end = Math.max(end, start + bytes);
   };
+  for (const { name, shape } of given) place(name, product(shape) * elementBytes);
   steps.forEach((step, index) => {
     for (const input of step.inputs) place(input, inputMapValues(step) * elementBytes);
     place(step.output, outputMapValues(step) * elementBytes);

@@ -9,7 +9,7 @@
 import { ceilDiv, product, sum } from '../core/integers.ts';
 import { peakBandwidthMBps } from '../hw/dram/config.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
-import type { LayeredNetwork } from '../quant/layers.ts';
+import { givenMaps, type LayeredNetwork } from '../quant/layers.ts';
 import type { ValueSizes } from './geometry.ts';
 import { dramShares, type TiledStep } from './layout.ts';
 import type { Step } from './steps.ts';
@@ -72,7 +72,7 @@ export function scheduleMinimum(
   };
 }
 
-/** Bytes of the network's weights, its input and what the machine hands back, each once. */
+/** Bytes of the network's weights, its given maps and what the machine hands back, each once. */
 export function networkMinimumBytes(
   network: LayeredNetwork,
   steps: readonly Step[],
@@ -82,6 +82,6 @@ export function networkMinimumBytes(
     const step = steps.findLast(({ output }) => output === name);
     return step === undefined ? 0 : product([step.outputChannels.total, ...step.outputShape.slice(1)]);
   });
-  const maps = product(network.graph.input.shape) + sum(outputs);
+  const maps = sum(givenMaps(network).map(({ shape }) => product(shape))) + sum(outputs);
   return network.parameters * values.weightBytes + maps * values.elementBytes;
 }

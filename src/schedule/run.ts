@@ -1,5 +1,5 @@
 /** Runs a compiled program on the machine, with data (full) or without (timing). */
-import { assert, InputError } from '../core/diagnostics.ts';
+import { InputError } from '../core/diagnostics.ts';
 import type { Shape } from '../graph/graph.ts';
 import type { IntegerValues } from '../graph/op.ts';
 import { decodeProgram, encodeProgram } from '../hw/isa/encode.ts';
@@ -13,7 +13,7 @@ import { createMemory, loadKernels, MAXIMUM_MEMORY_BYTES } from '../kernels/kern
 import type { QuantisedNetwork } from '../quant/quantised.ts';
 import { makeValues } from '../quant/values.ts';
 import type { Observer, ProgressListener } from '../sim/trace.ts';
-import { readMap, writeConstants, writeMap } from './image.ts';
+import { readMap, writeConstants, writeGivenMaps } from './image.ts';
 import type { Program } from './program.ts';
 
 /** What a full run starts from. */
@@ -65,10 +65,7 @@ export async function runProgram(
   const kernels = await loadKernels(memory);
   const dram = new Uint8Array(memory.buffer, map.dram, program.layout.totalBytes);
   writeConstants(dram, program, data.quantised);
-  const { input } = program.graph;
-  const inputAddress = program.layout.maps.get(input.name);
-  assert(inputAddress !== undefined, 'no step reads the network input');
-  writeMap(dram, inputAddress, input.shape, data.input);
+  writeGivenMaps(dram, program, data.quantised, data.input);
 
   const shapes = tensorShapes(program);
   const dataPath = new DataPath(kernels, map, memory, machine);
@@ -83,12 +80,10 @@ export async function runProgram(
         const { output } = step;
         if (places?.output !== undefined || !(keep(output) || program.outputs.includes(output))) continue;
         const address = program.layout.maps.get(output)!;
-        const bytes = readMap(
-          dram,
-          address,
-          program.layout.planarMaps.has(output) ? flat(shapes.get(output)!) : shapes.get(output)!,
-          program.values.elementBytes,
-        );
+        const shape = shapes.get(output)!;
+        // (A map that its pass sees as one tall channel is [row][channel][column] all the same.)
+        const isPlanar = program.layout.planarMaps.has(output) && step.outputShape[1] === shape[1];
+        const bytes = readMap(dram, address, isPlanar ? flat(shape) : shape, program.values.elementBytes);
         const values = makeValues(activations, bytes.length / program.values.elementBytes);
         new Uint8Array(values.buffer).set(bytes);
         tensors.set(output, values);

@@ -494,17 +494,18 @@ export interface DramShares {
 
 /**
  * The most bytes of feature maps alive in DRAM at any step: what the step reads and writes, and what later steps
- * or the user still need. A map exists as a whole from the first step that writes a part of it.
+ * or the user still need. A map exists as a whole from the first step that writes a part of it, a given one from the start.
  */
 export function peakFeatureMapBytes(
   steps: readonly Step[],
   outputs: readonly string[],
   elementBytes: number,
   inDram?: DramShares,
+  given: readonly { readonly name: string; readonly shape: Shape }[] = [],
 ): number {
   const lastUse = lastUses(steps, outputs, inDram?.passEnds);
   const share = (name: string): number => inDram?.shares.get(name) ?? 1;
-  const values = new Map<string, number>();
+  const values = new Map<string, number>(given.map(({ name, shape }) => [name, product(shape)]));
   let peak = 0;
   steps.forEach((step, index) => {
     for (const name of step.inputs)

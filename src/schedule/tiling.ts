@@ -424,7 +424,8 @@ export function rowPitches(
   if (banks === Number.POSITIVE_INFINITY) return [tightest];
   const { isRowPitchClean } = readingOf(step, machine);
   for (let pitch = columns; pitch < columns + banks; pitch++) {
-    if (isRowPitchClean({ ...work, channels: 1, outColumns: step.convolvedShape[2], rowPitch: pitch }, banks))
+    const placement = { ...work, channels: 1, outColumns: step.convolvedShape[2], rowPitch: pitch };
+    if (isRowPitchClean(placement, machine.peArray, banks))
       return pitch === columns ? [tightest] : [pitch * elementBytes, tightest];
   }
   return [tightest];
@@ -443,7 +444,7 @@ function padding(
   { elementBytes }: ValueSizes,
   planeBytes: number,
 ): number {
-  const remainder = readingOf(step, machine).planeRemainder(work);
+  const remainder = readingOf(step, machine).planeRemainder(work, machine.peArray);
   if (remainder === undefined || work.channelsPerGroup === 1) return 0;
   const { banks } = machine.buffers.feature;
   if (banks === Number.POSITIVE_INFINITY) return 0;
@@ -574,8 +575,7 @@ export function estimateCost(
   const atOnce = isStream ? 1 : columnsAtOnce(machine.postProcessing.crossChannelPool, ratio);
   const postCycles = (filters / ratio) * Math.max(ratio / atOnce, vectorCycles);
   const dataflow = dataflowOf(machine.peArray);
-  const products = (taps * work.channelsPerGroup) / chunkCount;
-  const size = { pixels, products, filters: largest.filters };
+  const size = { pixels, channels: work.channelsPerGroup / chunkCount, taps, filters: largest.filters };
   const arrayCycles = isStream
     ? folds * filters * conflict
     : largest.groups * chunkCount * dataflow.closedForm(size, machine.peArray, conflict);

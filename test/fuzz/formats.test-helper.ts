@@ -25,6 +25,8 @@ import { externalDataIn } from '../../src/import/onnx/external-data.ts';
 import { readOnnx } from '../../src/import/onnx/read.ts';
 import { decodePicture } from '../../src/import/picture.ts';
 import { readSafetensors } from '../../src/import/safetensors/read.ts';
+import { convertConfiguration } from '../../src/import/scale-sim/machine.ts';
+import { readTopology } from '../../src/import/scale-sim/read.ts';
 import { convertTopology } from '../../src/import/tfjs/read.ts';
 import { parseTopology } from '../../src/import/tfjs/topology.ts';
 import { readTfjsWeights } from '../../src/import/tfjs-weights.ts';
@@ -301,6 +303,33 @@ function darknet(): FuzzedFormat {
   });
 }
 
+/** SCALE-Sim's tables of layers. */
+function topology(): FuzzedFormat {
+  const names = 'Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, ';
+  return {
+    seeds: [
+      `${names}Strides,\nConv1, 16, 18, 3, 3, 3, 8, 1,\nConv2, 9, 9, 1, 1, 8, 4, 2,\nDP3, 7, 7, 3, 3, 4, 1, 1,\n`,
+      `${names}Stride Height, Stride Width, Sparsity\nConv1, 16, 18, 5, 3, 3, 8, 2, 1, 4:4\n`,
+      'Layer, M, N, K,\nL0, 196, 192, 384,\nL1, 1, 1000, 64,\n',
+    ].map(encode),
+    mutate: (bytes, chance) => encode(mutateLines(decode(bytes).replaceAll(',', ' ,'), chance)),
+    read: (bytes) => useUp({ graph: readTopology(decode(bytes), 'n.csv') }),
+  };
+}
+
+/** SCALE-Sim's machines. */
+function scaleSimCfg(): FuzzedFormat {
+  const text = (bandwidth: string): string =>
+    `[general]\nrun_name = array\n\n[architecture_presets]\nArrayHeight: 8\nArrayWidth: 12\nIfmapSramSzkB: 64\n` +
+    `FilterSramSzkB: 64\nOfmapSramSzkB: 32\nIfmapOffset: 0\nBandwidth : 10\nDataflow : ws\nReadRequestBuffer: 32\n\n` +
+    `[layout]\nIfmapCustomLayout: False\n\n[run_presets]\nInterfaceBandwidth: ${bandwidth}\nUseRamulatorTrace: False\n`;
+  return {
+    seeds: ['CALC', 'USER'].map((bandwidth) => encode(text(bandwidth))),
+    mutate: (bytes, chance) => encode(mutateLines(decode(bytes), chance)),
+    read: (bytes) => convertConfiguration(decode(bytes), 'a.cfg'),
+  };
+}
+
 /** Layers of TensorFlow.js. */
 function tfjsModel(): FuzzedFormat {
   return {
@@ -318,6 +347,8 @@ export const fuzzedFormats: Readonly<Record<string, () => FuzzedFormat>> = {
   tfjs,
   tfjsModel,
   darknet,
+  topology,
+  scaleSimCfg,
   png,
   jpeg: jpg,
   trace: () => trace('condensim'),

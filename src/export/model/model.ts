@@ -131,7 +131,7 @@ function inOneLine(document: Document, path: (string | number)[]): void {
 function layerOf(node: Node, previous: string): object {
   const { name, op, inputs } = node;
   const [only] = inputs;
-  const follows = inputs.length === 1 && only === previous;
+  const follows = inputs.length === 0 || (inputs.length === 1 && only === previous);
   return {
     op: op.name,
     name,

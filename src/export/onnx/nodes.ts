@@ -55,6 +55,11 @@ export const writeNode: Writer = (builder, node, inputs, parameters) => {
   const { machine } = node.op;
   const [input] = inputs;
   const [shape] = inputShapes;
+  if (machine.stage === 'given') {
+    throw new InputError(
+      `${name}: ${node.op.name} cannot be written as ONNX, expected a network of one input`,
+    );
+  }
   assert(input !== undefined && shape !== undefined, `node ${name} reads nothing`);
   switch (machine.stage) {
     case 'array': {

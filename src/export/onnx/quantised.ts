@@ -57,6 +57,7 @@ class QuantisedWriter {
     const { network, tensors, layers } = this.quantised;
     const { graph, hostNodes } = network;
     this.round(graph.input.name, graph.input.name, tensors.get(graph.input.name)!);
+    for (const node of network.externalMaps) writeNode(this.#builder, node, [], this.parameters);
     for (const one of layers) this.layer(one);
     for (const node of hostNodes) {
       const inputs = node.inputs.map((input) => this.#real.get(input)!);

@@ -3,7 +3,7 @@ import { quote } from '../../config/source.ts';
 import { assert, InputError } from '../../core/diagnostics.ts';
 import type { AnyOp, DetectorHead, Shape } from '../../graph/graph.ts';
 import type { NetworkBuilder, ParameterMakers } from '../network-builder.ts';
-import type { Section } from './cfg.ts';
+import type { Section } from '../sections.ts';
 import type { DarknetWeights, WeightBlock, WeightPlan } from './weights.ts';
 
 /** A layer's output; a head's is what it decodes, and no layer may read that. */

@@ -18,7 +18,7 @@ import { softmax } from '../../ops/softmax/softmax.ts';
 import { spaceToDepth } from '../../ops/space-to-depth/space-to-depth.ts';
 import { tanh } from '../../ops/tanh/tanh.ts';
 import { upsampleNearest } from '../../ops/upsample-nearest/upsample-nearest.ts';
-import type { Section } from './cfg.ts';
+import type { Section } from '../sections.ts';
 import type { DarknetGraph, LayerReader } from './graph.ts';
 
 /** Every layer may have these; they matter to training. */

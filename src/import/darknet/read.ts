@@ -6,7 +6,7 @@ import { InputError } from '../../core/diagnostics.ts';
 import type { ImportedNetwork, NetworkFileOptions } from '../imported-network.ts';
 import { NetworkBuilder } from '../network-builder.ts';
 import { readText } from '../read-file.ts';
-import { parseCfg, type Section } from './cfg.ts';
+import { parseCfg, type Section } from '../sections.ts';
 import { DarknetGraph } from './graph.ts';
 import { layerReaders, supportedLayers } from './layers.ts';
 import { DarknetWeights, WeightPlan } from './weights.ts';

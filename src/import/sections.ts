@@ -1,11 +1,12 @@
 /**
- * Darknet's `.cfg`: `[section]`s of `key=value` lines, in the order the layers run; `#` and `;` start comments.
+ * `[section]`s of `key=value` lines, in their order; `#` and `;` start comments: Darknet's networks, SCALE-Sim's
+ * configurations.
  *
- * Darknet itself takes misspelt keys for absent ones and reads numbers as far as they go; here both are refused, with
- * line and column.
+ * Both tools take misspelt keys for absent ones, and Darknet reads numbers as far as they go; here that is refused, with line
+ * and column.
  */
-import { closestWord, quote } from '../../config/source.ts';
-import { InputError, type SourcePosition } from '../../core/diagnostics.ts';
+import { closestWord, quote } from '../config/source.ts';
+import { InputError, type SourcePosition } from '../core/diagnostics.ts';
 
 const MAXIMUM_SECTIONS = 2000;
 const MAXIMUM_ENTRIES = 100;
@@ -147,8 +148,18 @@ export class Section {
   }
 }
 
+/** How a format writes its lines. */
+export interface CfgStyle {
+  /** What stands between a key and its value. */
+  readonly separator: RegExp;
+  /** The spelling under which a key is looked for. */
+  spell(key: string): string;
+}
+
+const DARKNET: CfgStyle = { separator: /=/, spell: (key) => key };
+
 /** The sections of a file's text. @throws InputError with line and column */
-export function parseCfg(text: string, file: string): Section[] {
+export function parseCfg(text: string, file: string, { separator, spell } = DARKNET): Section[] {
   const sections: Section[] = [];
   for (const [index, raw] of text.split(/\r\n|\r|\n/).entries()) {
     const line = raw.replace(/[#;].*$/, '').replace(/\s+$/, '');
@@ -167,20 +178,23 @@ export function parseCfg(text: string, file: string): Section[] {
       sections.push(new Section(name, position));
       continue;
     }
-    const equals = content.indexOf('=');
-    const key = content.slice(0, Math.max(equals, 0)).trim();
+    const equals = content.search(separator);
+    const key = spell(content.slice(0, Math.max(equals, 0)).trim());
     if (!/^[A-Za-z0-9_.-]{1,100}$/.test(key)) {
       throw new InputError(`${quote(content)} is neither [section] nor key=value`, position);
     }
     const section = sections.at(-1);
     if (section === undefined) {
-      throw new InputError(`${quote(key)} stands in front of the first section, expected [net]`, position);
+      throw new InputError(
+        `${quote(key)} stands in front of the first section, expected [section]`,
+        position,
+      );
     }
     const behind = content.slice(equals + 1);
     const value = behind.replace(/\s+/g, '');
     const gap = /^\s*/.exec(behind)![0].length;
     const at = { ...position, column: indent + equals + 2 + gap };
-    if (value === '') throw new InputError(`${key}: expected a value behind '='`, position);
+    if (value === '') throw new InputError(`${key}: expected a value`, position);
     section.add(key, { value, key: position, at });
   }
   return sections;
