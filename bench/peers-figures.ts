@@ -15,6 +15,17 @@ export const scaleSim: Readonly<Record<string, readonly number[]>> = {
   'ws 16': [346204, 779580, 782064, 792000, 831744, 990720, 3962880, 7925760, 110080],
 };
 
+/**
+ * The same with 10 words a cycle from and to memory (mode USER), the stalls with it; buffers of 64 KiB each are taken for granted, as in
+ * the configuration that comes with it. Measured.
+ */
+export const scaleSimStalled = [
+  { layer: 'Conv5', dataflow: 'os', side: 32, cycles: 4983665 },
+  { layer: 'Conv5', dataflow: 'ws', side: 32, cycles: 2023846 },
+  { layer: 'Conv9', dataflow: 'os', side: 16, cycles: 492929 },
+  { layer: 'Conv9', dataflow: 'ws', side: 16, cycles: 437034 },
+] as const;
+
 /** CPU seconds of SCALE-Sim for all nine layers on such a core, extrapolated from those that ended: ws 32, os 32, 16. */
 export const scaleSimCpuSeconds = 'ws 32: 660 to 1,020; os 32: 1,140; 16: 1,680 (extrapolated)';
 
