@@ -26,6 +26,11 @@ const benches: Record<
       'Our cycles on machines of the size of known ones, beside what was published or measured for those',
     load: () => import('./peers.ts'),
   },
+  simulate: {
+    summary:
+      'Tiny-YOLOv2 simulated, whole processes: CPU time and peak memory, beside other simulators (quoted)',
+    load: () => import('./simulate.ts'),
+  },
   report: {
     summary: 'The page of a run of 16 M cycles, CPU seconds',
     load: () => import('./report.ts'),

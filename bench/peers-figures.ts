@@ -26,9 +26,6 @@ export const scaleSimStalled = [
   { layer: 'Conv9', dataflow: 'ws', side: 16, cycles: 437034 },
 ] as const;
 
-/** CPU seconds of SCALE-Sim for all nine layers on such a core, extrapolated from those that ended: ws 32, os 32, 16. */
-export const scaleSimCpuSeconds = 'ws 32: 660 to 1,020; os 32: 1,140; 16: 1,680 (extrapolated)';
-
 /**
  * Vela 3.10 (the mirror at github.com/nxp-imx/ethos-u-vela), `--accelerator-config ethos-u55-256 --verbose-performance`, Tiny-YOLOv2
  * in int8 with random weights: its own estimate of every operation's cycles; activations are in the convolutions. Measured.

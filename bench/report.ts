@@ -2,27 +2,15 @@
  * @fileoverview CPU seconds of making the page of a run of 16 M cycles, whole processes: `report` from JSON with details,
  * and `simulate --report`, which runs the network as well.
  */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { measureProcess } from './processes.ts';
 
-const cli = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const file = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
-/** CPU seconds of a command, user and system. */
-function cpuSeconds(argv: readonly string[]): number {
-  // The children's time is counted by a shell: Node does not tell it.
-  const script = `"$0" "$@" > /dev/null; times`;
-  const result = spawnSync('bash', ['-c', script, process.execPath, cli, ...argv], { encoding: 'utf8' });
-  if (result.status !== 0) throw new Error(result.stderr);
-  const children = result.stdout.trim().split('\n').at(-1)!;
-  return [...children.matchAll(/(\d+)m([\d.]+)s/g)].reduce(
-    (sum, [, m, s]) => sum + 60 * Number(m) + Number(s),
-    0,
-  );
-}
+const cpuSeconds = (argv: readonly string[]) => measureProcess(argv).cpuSeconds;
 
 /** Prints the figures as a table or JSON; needs `npm run build`. */
 export async function run(json: boolean): Promise<void> {

@@ -5,7 +5,7 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { FileCache, type ShippedCache, shippedCachePath } from '../src/cli/area-cache.ts';
-import { packageFile } from '../src/cli/options.ts';
+import { packageFile } from '../src/cli/package-file.ts';
 import { readMachineFile } from '../src/import/machine-yaml.ts';
 import { writeFileAtomically } from '../src/import/write-file.ts';
 import { measureMachine } from '../src/rtl/area/measure.ts';

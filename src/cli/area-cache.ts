@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { InputError } from '../core/diagnostics.ts';
 import { writeFileAtomically } from '../import/write-file.ts';
 import type { Synthesis, SynthesisCache, SynthesisJob } from '../rtl/area/synthesise.ts';
-import { packageFile } from './options.ts';
+import { packageFile } from './package-file.ts';
 
 const resultSchema = z.strictObject({
   name: z.string().describe('The module, for people'),

@@ -15,8 +15,9 @@ import { ownLibrary, synthesisMethod } from '../rtl/area/synthesise.ts';
 import { measureVariants, withUnit } from '../rtl/area/variants.ts';
 import { yosysVersion } from '../rtl/netlist/yosys.ts';
 import { FileCache, userCacheFolder } from './area-cache.ts';
-import { addCommand, formatOption, hardwareOption, type Json, jsonOption, packageFile } from './options.ts';
+import { addCommand, formatOption, hardwareOption, type Json, jsonOption } from './options.ts';
 import type { Output } from './output.ts';
+import { packageFile } from './package-file.ts';
 
 interface AreaOptions {
   readonly hw: string;

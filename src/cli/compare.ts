@@ -34,12 +34,12 @@ import {
   type Mode,
   modeOption,
   type PageOptions,
-  packageFile,
   reportOption,
   seedOption,
   wantsDetails,
 } from './options.ts';
 import type { Output } from './output.ts';
+import { packageFile } from './package-file.ts';
 import { knownAreas, writePage } from './report.ts';
 
 const defaultModels = ['models/tiny-yolov2.yaml', 'models/condensation-net.yaml'];

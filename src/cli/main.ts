@@ -3,37 +3,30 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
+import { config } from 'zod';
 import { InputError } from '../core/diagnostics.ts';
 import type { ReportFormat } from '../report/table-forms.ts';
-import { addArea } from './area.ts';
-import { addCompare } from './compare.ts';
-import { addCosim } from './cosim.ts';
-import { addDetect } from './detect.ts';
-import { addDram } from './dram.ts';
-import { addExport } from './export.ts';
-import { addImport } from './import.ts';
-import { addInspect } from './inspect.ts';
-import { type Json, packageFile } from './options.ts';
+import type { Json } from './options.ts';
 import { Output, type Streams } from './output.ts';
-import { addReport } from './report.ts';
-import { addRtl } from './rtl.ts';
-import { addSimulate } from './simulate.ts';
-import { addValidate } from './validate.ts';
+import { packageFile } from './package-file.ts';
 
-const commands = [
-  addCompare,
-  addSimulate,
-  addValidate,
-  addDetect,
-  addInspect,
-  addDram,
-  addArea,
-  addImport,
-  addRtl,
-  addCosim,
-  addExport,
-  addReport,
-];
+type AddCommand = (program: Command, output: Output) => void;
+
+/** In the order of the help. A command's modules are loaded when it is asked for: all together take longer than some runs. */
+const commands: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  compare: async () => (await import('./compare.ts')).addCompare,
+  simulate: async () => (await import('./simulate.ts')).addSimulate,
+  validate: async () => (await import('./validate.ts')).addValidate,
+  detect: async () => (await import('./detect.ts')).addDetect,
+  inspect: async () => (await import('./inspect.ts')).addInspect,
+  dram: async () => (await import('./dram.ts')).addDram,
+  area: async () => (await import('./area.ts')).addArea,
+  import: async () => (await import('./import.ts')).addImport,
+  rtl: async () => (await import('./rtl.ts')).addRtl,
+  cosim: async () => (await import('./cosim.ts')).addCosim,
+  export: async () => (await import('./export.ts')).addExport,
+  report: async () => (await import('./report.ts')).addReport,
+};
 
 /** Exit codes; 1, a failed check, is set by the commands that check. */
 const badInput = 2;
@@ -47,7 +40,8 @@ const internalError = 70;
 export async function run(argv: readonly string[], streams: Streams): Promise<number> {
   const output = new Output(streams, argv.includes('--verbose'), argv.includes('--quiet'));
   try {
-    await makeProgram(output).parseAsync(argv, { from: 'user' });
+    const program = await makeProgram(output, argv[0]);
+    await program.parseAsync(argv, { from: 'user' });
     return output.exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
@@ -58,7 +52,8 @@ export async function run(argv: readonly string[], streams: Streams): Promise<nu
   }
 }
 
-function makeProgram(output: Output): Command {
+/** @param first the first argument: a command's name, or something that needs all of them, such as `--help` */
+async function makeProgram(output: Output, first = ''): Promise<Command> {
   const { version } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { version: string };
   const program = new Command('condensim')
     .description(
@@ -75,7 +70,8 @@ function makeProgram(output: Output): Command {
     }
     output.format = format;
   });
-  for (const add of commands) add(program, output);
+  const load = Object.hasOwn(commands, first) ? [commands[first]!] : Object.values(commands);
+  for (const add of await Promise.all(load.map((one) => one()))) add(program, output);
   return program;
 }
 
@@ -103,6 +99,8 @@ function isStarted(): boolean {
 }
 
 if (isStarted()) {
+  // Schemas are used a few times each: compiling them first takes longer than it saves.
+  config({ jitless: true });
   // A reader that has seen enough, such as `head`, is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);

@@ -1,8 +1,8 @@
 /** Options that commands share, so that a flag means the same everywhere. */
-import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { listPictures } from '../import/picture.ts';
+import { isTfjsFile } from '../import/tfjs/recognise.ts';
 import { writeFileAtomically } from '../import/write-file.ts';
 import {
   defaultSeed,
@@ -20,11 +20,6 @@ import type { QuantisedNetwork } from '../quant/quantised.ts';
 import { serialiseQuantised } from '../quant/serialise.ts';
 import { reportFormats } from '../report/table-forms.ts';
 import type { Output } from './output.ts';
-
-/** A file that comes with the package, whether this runs from `src/` or `dist/`. */
-export function packageFile(path: string): string {
-  return fileURLToPath(new URL(`../../${path}`, import.meta.url));
-}
 
 export const modelOption = () =>
   new Option('--model <file>', 'the network: a model file').makeOptionMandatory();
@@ -244,9 +239,9 @@ export function parseFraction(text: string): number {
   return fraction;
 }
 
-/** `compare --json model.yaml` means JSON on stdout and a model; it must not cost the user that model. */
+/** `compare --json model.json` means JSON on stdout and a model; it must not cost the user that model. */
 function parseJsonFile(path: string): string {
-  if (/\.(ya?ml|onnx|csv|cfg|weights|safetensors|png|jpe?g)$/i.test(path)) {
+  if (/\.(ya?ml|onnx|csv|cfg|weights|safetensors|png|jpe?g)$/i.test(path) || isTfjsFile(path)) {
     throw new InvalidArgumentError(
       'Expected a file to write JSON to; put --json behind the models for JSON on stdout.',
     );

@@ -5,7 +5,6 @@ import type { MachineConfig } from '../hw/machine/config.ts';
 import { readMachineFile } from '../import/machine-yaml.ts';
 import { listPictures } from '../import/picture.ts';
 import { writeFileAtomically } from '../import/write-file.ts';
-import { studyMemory } from '../memory-study.ts';
 import { loadInput, numbersOf, type Simulation, type SimulationJob, simulate } from '../pipeline.ts';
 import { DetailRecorder } from '../report/run-details.ts';
 import { runReport } from '../report/run-report.ts';
@@ -40,7 +39,6 @@ import {
   weightsOption,
 } from './options.ts';
 import type { Output } from './output.ts';
-import { knownAreas, writePage } from './report.ts';
 import { Timeline } from './timeline.ts';
 import { parseWindow, Waveform, type Window } from './waveform.ts';
 
@@ -103,11 +101,15 @@ export function addSimulate(program: Command, output: Output): void {
       observer,
     }));
     if (options.memoryStudy === true) output.note(`${network.graph.name}: studying the memory`);
-    const study = options.memoryStudy === true ? await studyMemory(simulation) : null;
+    const study =
+      options.memoryStudy === true
+        ? await (await import('../memory-study.ts')).studyMemory(simulation)
+        : null;
     const run = await runReport(simulation, loaded.weightSource, study);
     const details = recorder?.details(network, run.totals.cycles);
     const report = options.details === true ? { ...run, details } : run;
     if (options.report !== undefined) {
+      const { knownAreas, writePage } = await import('./report.ts');
       writePage(
         options.report,
         { runs: [{ ...run, details }], comparison: null, areas: await knownAreas(machine), validations: [] },

@@ -56,7 +56,7 @@ export function readMachine(text: string, file: string): MachineConfig {
   if (postProcessing.crossChannelPool?.form === 'tree' && !isUsual) {
     throw new InputError(
       'postProcessing.crossChannelPool.form: a tree takes neighbouring columns of an output-stationary array, expected running',
-      positionOf(['postProcessing', 'crossChannelPool', 'form']),
+      positionOf(['postProcessing']),
     );
   }
   const machine = { ...described, buffers, dma, sequencer };

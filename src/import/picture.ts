@@ -2,13 +2,15 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { inflateSync } from 'node:zlib';
-import jpeg from 'jpeg-js';
-import { PNG } from 'pngjs';
 import { InputError } from '../core/diagnostics.ts';
 import { ceilDiv, sum } from '../core/integers.ts';
 import type { Picture } from '../core/picture.ts';
+import { lazyPackage } from './lazy-package.ts';
 import { isFolder, readBytes } from './read-file.ts';
 import { writeFileAtomically } from './write-file.ts';
+
+const jpegPackage = lazyPackage<typeof import('jpeg-js')>('jpeg-js');
+const pngPackage = lazyPackage<typeof import('pngjs')>('pngjs');
 
 const MAXIMUM_SIDE = 8192;
 /** Of width times height: what the decoders hold for each stays below 512 MiB. */
@@ -65,6 +67,7 @@ export function decodePicture(bytes: Uint8Array, file: string): Picture {
 /** Writes an RGB picture as a PNG file, atomically; throws an `InputError` when the path cannot be written. */
 export function writePng(path: string, picture: Picture): void {
   const { width, height, data } = picture;
+  const { PNG } = pngPackage();
   const png = new PNG({ width, height });
   for (let from = 0, to = 0; from < data.length; from += 3, to += 4) {
     png.data.set([data[from]!, data[from + 1]!, data[from + 2]!, 255], to);
@@ -171,7 +174,7 @@ function decodePng(bytes: Uint8Array, file: string): Picture {
     truncated(file);
 
   // Bytes behind the end are allowed by the format's readers, but not by this one.
-  const png = PNG.sync.read(Buffer.from(bytes.subarray(0, end)));
+  const png = pngPackage().PNG.sync.read(Buffer.from(bytes.subarray(0, end)));
   const data = new Uint8Array(png.width * png.height * 3);
   for (let from = 0, to = 0; to < data.length; from += 4, to += 3) {
     data[to] = png.data[from]!;
@@ -183,7 +186,7 @@ function decodePng(bytes: Uint8Array, file: string): Picture {
 
 function decodeJpeg(bytes: Uint8Array, file: string): Picture {
   const { end, plainRgb } = walkJpeg(bytes, file);
-  const { width, height, data } = jpeg.decode(bytes.subarray(0, end), {
+  const { width, height, data } = jpegPackage().decode(bytes.subarray(0, end), {
     useTArray: true,
     formatAsRGBA: false,
     tolerantDecoding: false,

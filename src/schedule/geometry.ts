@@ -93,8 +93,10 @@ export function inputRowsFor(step: Step, work: Workload, convolved: RowRange): R
 }
 
 /** [0, total) cut into pieces of `size`, the last one shorter. */
-export function* pieces(total: number, size: number): Generator<RowRange> {
-  for (let first = 0; first < total; first += size) yield { first, end: Math.min(total, first + size) };
+export function pieces(total: number, size: number): RowRange[] {
+  const all: RowRange[] = [];
+  for (let first = 0; first < total; first += size) all.push({ first, end: Math.min(total, first + size) });
+  return all;
 }
 
 /** Filters computed together: whole groups, or some filters of one group. */
@@ -109,8 +111,9 @@ export interface FilterTile {
 /** The filter tiles of a step, in order. One of the two sizes is below its total only if the other is one group. */
 export function filterTiles(work: Workload, groupsPerTile: number, filtersPerTile: number): FilterTile[] {
   const tiles: FilterTile[] = [];
+  const filterPieces = pieces(work.filtersPerGroup, filtersPerTile);
   for (const groups of pieces(work.groups, groupsPerTile)) {
-    for (const filters of pieces(work.filtersPerGroup, filtersPerTile)) {
+    for (const filters of filterPieces) {
       tiles.push({
         firstGroup: groups.first,
         groups: groups.end - groups.first,

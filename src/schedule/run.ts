@@ -80,12 +80,10 @@ export async function runProgram(
         const { output } = step;
         if (places?.output !== undefined || !(keep(output) || program.outputs.includes(output))) continue;
         const address = program.layout.maps.get(output)!;
-        const bytes = readMap(
-          dram,
-          address,
-          program.layout.planarMaps.has(output) ? flat(shapes.get(output)!) : shapes.get(output)!,
-          program.values.elementBytes,
-        );
+        const shape = shapes.get(output)!;
+        // (A map that its pass sees as one tall channel is [row][channel][column] all the same.)
+        const isPlanar = program.layout.planarMaps.has(output) && step.outputShape[1] === shape[1];
+        const bytes = readMap(dram, address, isPlanar ? flat(shape) : shape, program.values.elementBytes);
         const values = makeValues(activations, bytes.length / program.values.elementBytes);
         new Uint8Array(values.buffer).set(bytes);
         tensors.set(output, values);

@@ -97,13 +97,24 @@ export function outputMaps(step: Step, tile: FilterTile): number {
   return (tile.groups * tile.filters) / ratioOf(step);
 }
 
+/** By step and rows of a band: the search asks for every tiling of a band again. */
+const tallestInputs = new WeakMap<Step, Map<number, number>>();
+
 /** The most input rows any band of `bandRows` output rows needs. */
 function tallestInput(step: Step, work: Workload, bandRows: number): number {
-  let most = 0;
+  let known = tallestInputs.get(step);
+  if (known === undefined) {
+    known = new Map();
+    tallestInputs.set(step, known);
+  }
+  let most = known.get(bandRows);
+  if (most !== undefined) return most;
+  most = 0;
   for (const band of pieces(step.outputShape[1], bandRows)) {
     const input = inputRowsFor(step, work, convolvedRowsFor(step, band));
     most = Math.max(most, input.end - input.first);
   }
+  known.set(bandRows, most);
   return most;
 }
 
@@ -244,7 +255,23 @@ function* candidates(
   const isDepthwise = computesDepthwise(step, machine, values);
   const isWhole = machine.memory === 'ideal-infinite';
   const collects = collectsSums(step, machine, values) && !isWhole;
-  for (const { groupsPerTile, filtersPerTile } of tileSizes(work, ratioOf(step), columns, collects, isWhole)) {
+  const allPitches = rowPitches(step, work, machine, values.elementBytes);
+  const pitches = limits.isWholeMap ? allPitches.slice(0, 1) : allPitches;
+  const residences = limits.isWholeMap ? [true] : [true, false];
+  const counts = limits.isWholeMap || isWhole ? [1] : [...bandCounts(step.outputShape[1])];
+  const bands = counts.flatMap((count) => {
+    // Rows that repeat one input row stay in one tile.
+    const bandRows = alignUp(ceilDiv(step.outputShape[1], count), work.repeatRows);
+    if (convolvedRows(step, bandRows) > maximumTileRows) return [];
+    return { bandRows, inputRows: tallestInput(step, work, bandRows) };
+  });
+  for (const { groupsPerTile, filtersPerTile } of tileSizes(
+    work,
+    ratioOf(step),
+    columns,
+    collects,
+    isWhole,
+  )) {
     const largest: FilterTile = {
       firstGroup: 0,
       groups: groupsPerTile,
@@ -280,10 +307,7 @@ function* candidates(
       const chunkWeights = tileWeightBytes(step, work, largest, channelsPerChunk, values);
       if (!shortages.fits('weight', chunkWeights)) continue;
       const isChunked = channelsPerChunk < work.channelsPerGroup;
-      for (const bandCount of limits.isWholeMap || isWhole ? [1] : bandCounts(step.outputShape[1])) {
-        // Rows that repeat one input row stay in one tile.
-        const bandRows = alignUp(ceilDiv(step.outputShape[1], bandCount), work.repeatRows);
-        if (convolvedRows(step, bandRows) > maximumTileRows) continue;
+      for (const { bandRows, inputRows } of bands) {
         if (isChunked) {
           // Partial sums of the whole band stay on chip between chunks, so the band is one tile.
           if (!shortages.fits('accumulator', tileSumBytes(step, machine, values, bandRows, filtersPerTile)))
@@ -306,12 +330,11 @@ function* candidates(
           work.repeatRows,
         );
         if ((limits.isInPlace || isWhole) && tileRows < bandRows) continue;
-        const pitches = rowPitches(step, work, machine, values.elementBytes);
-        for (const rowPitch of limits.isWholeMap ? pitches.slice(0, 1) : pitches) {
-          for (const inputResident of limits.isWholeMap ? [true] : [true, false]) {
+        for (const rowPitch of pitches) {
+          for (const inputResident of residences) {
             const channels =
               work.operands * (inputResident ? step.inputShape[0] : groupsPerTile * channelsPerChunk);
-            const planeBytes = tallestInput(step, work, bandRows) * rowPitch;
+            const planeBytes = inputRows * rowPitch;
             const planePadding = limits.isWholeMap ? 0 : padding(step, work, machine, values, planeBytes);
             const inputSlot = channels * (planeBytes + planePadding);
             if (!limits.isWholeMap && !shortages.fits('feature', inputSlot)) continue;
@@ -544,11 +567,15 @@ export function estimateCost(
   const work = workloadOf(step);
   const { rows, columns } = machine.peArray;
   const { sequencer, dram, clockMHz, dma } = machine;
-  const tiles = filterTiles(work, tiling.groupsPerTile, tiling.filtersPerTile);
+  const tileCount =
+    ceilDiv(work.groups, tiling.groupsPerTile) * ceilDiv(work.filtersPerGroup, tiling.filtersPerTile);
+  const largest = {
+    groups: Math.min(work.groups, tiling.groupsPerTile),
+    filters: Math.min(work.filtersPerGroup, tiling.filtersPerTile),
+  };
   const chunkCount = ceilDiv(work.channelsPerGroup, tiling.channelsPerChunk);
   const bandCount = ceilDiv(step.outputShape[1], tiling.bandRows);
   const tilesPerBand = ceilDiv(tiling.bandRows, tiling.tileRows);
-  const tileCount = tiles.length;
 
   const isStream = step.convolution === undefined;
   const taps = work.kernelRows * work.kernelColumns;
@@ -559,7 +586,6 @@ export function estimateCost(
   const segments = 1 + Math.min(rows, pixels) / step.convolvedShape[2];
   const vectorCycles =
     pool === undefined ? 1 : Math.max(1, ceilDiv(pool.window[0], pool.stride[0]) * segments);
-  const largest = tiles[0]!;
   const filters = largest.groups * largest.filters;
   const ratio = ratioOf(step);
   const atOnce = isStream ? 1 : columnsAtOnce(machine.postProcessing.crossChannelPool, ratio);

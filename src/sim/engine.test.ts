@@ -22,6 +22,39 @@ describe('event engine', () => {
     );
   });
 
+  it('keeps that order where handlers schedule, soon and long ahead', () => {
+    const delay = fc.oneof(fc.nat(3), fc.nat(1100), fc.nat(5000), fc.constantFrom(1023, 1024, 1025));
+    fc.assert(
+      fc.property(fc.array(delay, { minLength: 1, maxLength: 600 }), fc.nat(3), (delays, children) => {
+        // Event i schedules the next few of the delays that are left; a plain list says which event is due.
+        const engine = new Engine();
+        const waiting: { cycle: number; index: number }[] = [];
+        const seen: number[] = [];
+        const expected: number[] = [];
+        let next = 0;
+        const spawn = () => {
+          if (next === delays.length) return;
+          const cycle = engine.now + delays[next]!;
+          waiting.push({ cycle, index: next });
+          engine.schedule(cycle, handler, next++);
+        };
+        const handler = engine.register((index) => {
+          seen.push(index);
+          const due = waiting.reduce((best, one) => (one.cycle < best.cycle ? one : best));
+          expected.push(due.index);
+          expect(engine.now).toBe(due.cycle);
+          waiting.splice(waiting.indexOf(due), 1);
+          for (let child = 0; child < children; child++) spawn();
+        });
+        for (let root = 0; root < 20; root++) spawn();
+        engine.run();
+        expect(seen).toEqual(expected);
+        expect(waiting).toEqual([]);
+      }),
+      { seed: 2, numRuns: 200 },
+    );
+  });
+
   it('lets a handler schedule into the current cycle, but not into the past', () => {
     const engine = new Engine();
     const order: string[] = [];

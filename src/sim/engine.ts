@@ -1,14 +1,20 @@
 /**
- * The event engine: integer cycles, a binary heap of pending events, nothing allocated per event.
+ * The event engine: integer cycles, nothing allocated per event.
  *
  * It knows nothing of neural networks. A unit registers a handler once and schedules (cycle, handler, payload);
  * events of the same cycle run in the order in which they were scheduled, so a run is the same every time.
+ *
+ * Events of the next `span` cycles, nearly all of them, wait in a list for each cycle; later ones in a heap until their cycle
+ * comes. Those were scheduled before any of the same cycle's list, so they run first.
  */
 import { assert } from '../core/diagnostics.ts';
+import { LaterEvents } from './later-events.ts';
 
 export type Handler = (payload: number) => void;
 
-const initialCapacity = 1024;
+/** A power of two. */
+const span = 1024;
+const none = -1;
 
 export class Engine {
   /** The current cycle. Cycles are exact integers up to 2^53. */
@@ -17,12 +23,19 @@ export class Engine {
   handled = 0;
 
   private readonly handlers: Handler[] = [];
-  private size = 0;
-  private nextSequence = 0;
-  private cycles = new Float64Array(initialCapacity);
-  private sequences = new Float64Array(initialCapacity);
-  private targets = new Int32Array(initialCapacity);
-  private payloads = new Int32Array(initialCapacity);
+  private readonly later = new LaterEvents();
+
+  // The lists, by cycle modulo `span`, and a bit for each that is not empty.
+  private readonly first = new Int32Array(span).fill(none);
+  private readonly last = new Int32Array(span);
+  private readonly used = new Int32Array(span / 32);
+  private nearCount = 0;
+  // Their elements, free ones in a list too.
+  private targets = new Int32Array(span);
+  private payloads = new Int32Array(span);
+  private following = new Int32Array(span);
+  private free = none;
+  private allocated = 0;
 
   /** Registers a handler; the number returned names it in `schedule`. */
   register(handler: Handler): number {
@@ -31,84 +44,87 @@ export class Engine {
 
   /** Runs `handler` with `payload` (int32) at `cycle`, which must not lie in the past. */
   schedule(cycle: number, handler: number, payload = 0): void {
-    assert(cycle >= this.now, `event scheduled at cycle ${cycle}, which is before ${this.now}`);
-    if (this.size === this.cycles.length) this.grow();
-    const sequence = this.nextSequence++;
-    let at = this.size++;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!this.isBefore(cycle, sequence, parent)) break;
-      this.move(parent, at);
-      at = parent;
+    const ahead = cycle - this.now;
+    if (!(ahead >= 0)) assert(false, `event scheduled at cycle ${cycle}, which is before ${this.now}`);
+    if (ahead >= span) {
+      this.later.add(cycle, handler, payload);
+      return;
     }
-    this.cycles[at] = cycle;
-    this.sequences[at] = sequence;
-    this.targets[at] = handler;
-    this.payloads[at] = payload;
+    let event = this.free;
+    if (event === none) event = this.allocate();
+    else this.free = this.following[event]!;
+    this.targets[event] = handler;
+    this.payloads[event] = payload;
+    this.following[event] = none;
+    const list = cycle & (span - 1);
+    if (this.first[list] === none) {
+      this.first[list] = event;
+      this.used[list >> 5] = this.used[list >> 5]! | (1 << (list & 31));
+    } else {
+      this.following[this.last[list]!] = event;
+    }
+    this.last[list] = event;
+    this.nearCount++;
   }
 
   /** Handles events until none is left; returns the last cycle. `poll` is called every 65536 events. */
   run(poll?: () => void): number {
-    while (this.size > 0) {
-      const target = this.targets[0]!;
-      const payload = this.payloads[0]!;
-      this.now = this.cycles[0]!;
-      this.removeFirst();
-      this.handled++;
-      if ((this.handled & 0xffff) === 0) poll?.();
-      this.handlers[target]!(payload);
+    const { later, first } = this;
+    while (this.nearCount > 0 || later.count > 0) {
+      const cycle = this.nearCount > 0 ? this.nextNear() : Number.POSITIVE_INFINITY;
+      this.now = later.cycle < cycle ? later.cycle : cycle;
+      while (later.cycle === this.now) {
+        const { target, payload } = later;
+        later.remove();
+        this.handle(target, payload, poll);
+      }
+      const list = this.now & (span - 1);
+      for (let event = first[list]!; event !== none; event = first[list]!) {
+        const following = this.following[event]!;
+        first[list] = following;
+        if (following === none) this.used[list >> 5] = this.used[list >> 5]! & ~(1 << (list & 31));
+        this.following[event] = this.free;
+        this.free = event;
+        this.nearCount--;
+        this.handle(this.targets[event]!, this.payloads[event]!, poll);
+      }
     }
     return this.now;
   }
 
-  private isBefore(cycle: number, sequence: number, other: number): boolean {
-    const otherCycle = this.cycles[other]!;
-    return cycle < otherCycle || (cycle === otherCycle && sequence < this.sequences[other]!);
+  private handle(target: number, payload: number, poll: (() => void) | undefined): void {
+    this.handled++;
+    if ((this.handled & 0xffff) === 0) poll?.();
+    this.handlers[target]!(payload);
   }
 
-  private move(from: number, to: number): void {
-    this.cycles[to] = this.cycles[from]!;
-    this.sequences[to] = this.sequences[from]!;
-    this.targets[to] = this.targets[from]!;
-    this.payloads[to] = this.payloads[from]!;
-  }
-
-  private removeFirst(): void {
-    const last = --this.size;
-    if (last === 0) return;
-    const cycle = this.cycles[last]!;
-    const sequence = this.sequences[last]!;
-    const target = this.targets[last]!;
-    const payload = this.payloads[last]!;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= last) break;
-      const right = child + 1;
-      if (right < last && this.isBefore(this.cycles[right]!, this.sequences[right]!, child)) child = right;
-      if (this.isBefore(cycle, sequence, child)) break;
-      this.move(child, at);
-      at = child;
+  /** The first cycle from now on whose list is not empty; only if there is one. */
+  private nextNear(): number {
+    const list = this.now & (span - 1);
+    const begin = list >> 5;
+    const words = span / 32;
+    // The lists from now's on, and, last, those of its word that lie before it: they are a round later.
+    let word = this.used[begin]! & (-1 << (list & 31));
+    let at = begin;
+    while (word === 0) {
+      at = at + 1 === words ? 0 : at + 1;
+      word = this.used[at]!;
     }
-    this.cycles[at] = cycle;
-    this.sequences[at] = sequence;
-    this.targets[at] = target;
-    this.payloads[at] = payload;
+    const found = 32 * at + (31 - Math.clz32(word & -word));
+    return this.now + ((found - list) & (span - 1));
   }
 
-  private grow(): void {
-    const capacity = 2 * this.cycles.length;
-    const cycles = new Float64Array(capacity);
-    const sequences = new Float64Array(capacity);
-    const targets = new Int32Array(capacity);
-    const payloads = new Int32Array(capacity);
-    cycles.set(this.cycles);
-    sequences.set(this.sequences);
-    targets.set(this.targets);
-    payloads.set(this.payloads);
-    this.cycles = cycles;
-    this.sequences = sequences;
-    this.targets = targets;
-    this.payloads = payloads;
+  private allocate(): number {
+    if (this.allocated === this.targets.length) {
+      const grown = () => new Int32Array(2 * this.allocated);
+      const [targets, payloads, following] = [grown(), grown(), grown()];
+      targets.set(this.targets);
+      payloads.set(this.payloads);
+      following.set(this.following);
+      this.targets = targets;
+      this.payloads = payloads;
+      this.following = following;
+    }
+    return this.allocated++;
   }
 }

@@ -5,6 +5,7 @@ import { writePng } from '../../src/import/picture.ts';
 import type { DetectionReport } from '../../src/report/detection-table.ts';
 import type { RunReport } from '../../src/report/run-report.ts';
 import { condensim, edge256, scratch } from './command-line.ts';
+import { darknetWeights } from './networks.test-helper.ts';
 
 const machine = ['--hw', edge256];
 
@@ -64,15 +65,6 @@ thresh = .6
 random=1
 `;
 
-/** Weights with a header of 64 bits; the whole network's, in the file's order. */
-function weights(values: readonly number[]): Uint8Array {
-  const header = new Int32Array([0, 2, 0, 1, 0]);
-  const bytes = new Uint8Array(20 + 4 * values.length);
-  bytes.set(new Uint8Array(header.buffer));
-  bytes.set(new Uint8Array(Float32Array.from(values).buffer), 20);
-  return bytes;
-}
-
 /** To a 32nd of the sides. */
 const shrunk = '[maxpool]\nsize=2\nstride=2\n'.repeat(5);
 
@@ -115,7 +107,7 @@ describe('Darknet networks', () => {
         [0, 5],
       ],
     );
-    scratch('region.weights', weights([...biases, ...new Array<number>(14 * 3).fill(0)]));
+    scratch('region.weights', darknetWeights([...biases, ...new Array<number>(14 * 3).fill(0)]));
     const { detections } = JSON.parse(
       await ok('detect', '--model', cfg, ...machine, '--input', picture, '--json'),
     ) as DetectionReport;
@@ -149,7 +141,7 @@ describe('Darknet networks', () => {
         [0, 0],
       ],
     );
-    const file = scratch('other.weights', weights([...coarse, ...none, ...fine, ...none]));
+    const file = scratch('other.weights', darknetWeights([...coarse, ...none, ...fine, ...none]));
     const { model, detections } = JSON.parse(
       await ok('detect', '--model', cfg, '--weights', file, ...machine, '--input', picture, '--json'),
     ) as DetectionReport;
@@ -225,12 +217,12 @@ describe('Darknet networks', () => {
       '[net]\nwidth=8\nheight=8\n[convolutional]\nfilters=2\nactivation=relu\n',
     );
     for (const count of [7, 9]) {
-      const file = scratch('bytes.weights', weights(new Array<number>(count).fill(1)));
+      const file = scratch('bytes.weights', darknetWeights(new Array<number>(count).fill(1)));
       expect(await refused('simulate', '--model', cfg, ...machine)).toBe(
         `${file}: holds ${20 + 4 * count} bytes, expected 52: a header of 20 and 8 values of 4 bytes, as the .cfg needs them\n`,
       );
     }
-    const nan = scratch('bytes.weights', weights([1, Number.NaN, 1, 1, 1, 1, 1, 1]));
+    const nan = scratch('bytes.weights', darknetWeights([1, Number.NaN, 1, 1, 1, 1, 1, 1]));
     expect(await refused('simulate', '--model', cfg, ...machine)).toBe(
       `${nan}: layer 0: biases hold NaN, expected finite numbers\n`,
     );

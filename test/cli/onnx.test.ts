@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RunReport } from '../../src/report/run-report.ts';
-import { encodeModel, floats, scalar, tensor } from '../oracles/onnx-file.test-helper.ts';
+import { encodeModel } from '../oracles/onnx-file.test-helper.ts';
 import { condensim, edge256, example, scratch, sharedFile, sharedIsHere } from './command-line.ts';
+import { quantisedOnnx, symbolicOnnx } from './networks.test-helper.ts';
 
 const machine = ['--hw', edge256];
 
@@ -18,55 +19,8 @@ async function simulated(model: string, ...more: string[]): Promise<RunReport> {
   return JSON.parse(await ok('simulate', '--model', model, ...machine, ...more, '--json')) as RunReport;
 }
 
-const values = (count: number) => Array.from({ length: count }, (_, i) => ((i * 37) % 19) / 19 - 0.5);
-
-const symbolic = scratch(
-  'symbolic.onnx',
-  encodeModel({
-    nodes: [
-      {
-        op: 'Conv',
-        name: '/model/conv/Conv',
-        inputs: ['x', 'w'],
-        outputs: ['c'],
-        attributes: { pads: [1, 1, 1, 1] },
-      },
-      { op: 'Relu', inputs: ['c'], outputs: ['y'] },
-    ],
-    constants: { w: floats([4, 3, 3, 3], values(108)) },
-    inputs: { x: ['float32', ['batch', 3, 'height', 'width']] },
-    outputs: ['y'],
-  }),
-);
-
-const quantised = scratch(
-  'quantised.onnx',
-  encodeModel({
-    nodes: [
-      { op: 'QuantizeLinear', inputs: ['x', 's', 'z'], outputs: ['q'] },
-      {
-        op: 'QLinearConv',
-        inputs: ['q', 's', 'z', 'w', 'ws', 'wz', 's', 'z'],
-        outputs: ['c'],
-        attributes: { strides: [2, 2] },
-      },
-      { op: 'DequantizeLinear', inputs: ['c', 's', 'z'], outputs: ['y'] },
-    ],
-    constants: {
-      s: scalar('float32', 2 ** -6),
-      z: scalar('uint8', 131),
-      w: tensor(
-        'int8',
-        [4, 3, 3, 3],
-        values(108).map((value) => Math.round(value * 255)),
-      ),
-      ws: scalar('float32', 2 ** -8),
-      wz: scalar('int8', 0),
-    },
-    inputs: { x: ['float32', [1, 3, 16, 16]] },
-    outputs: ['y'],
-  }),
-);
+const symbolic = symbolicOnnx();
+const quantised = quantisedOnnx();
 
 describe('ONNX models in', () => {
   it('symbolic dimensions are given by name', async () => {

@@ -266,7 +266,7 @@ describe('a configuration', () => {
       const cfg = scratch('user.cfg', configuration(8, 12, dataflow, { bandwidth: 'USER' }));
       await ok('import', cfg, '--out', hw, '--quiet');
       const machine = parse(readFileSync(hw, 'utf8'));
-      expect(machine.buffers.feature).toEqual({ bytes: 65536, banks: 12 });
+      expect(machine.buffers.feature).toEqual({ bytes: 65536, banks: 256 });
       expect(machine.dram).toEqual({ kind: 'ideal', bandwidthMBps: 10_000, latencyNs: 1, capacityMiB: 1024 });
       const validation = JSON.parse(await ok('validate', '--model', csv, '--hw', hw, '--json', '--quiet'));
       expect(validation).toMatchObject({

@@ -1,10 +1,10 @@
 /** What every hardware unit's configuration must offer: a meaning for each field, bounds, a schema that editors can use. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { machineFileSchema } from '../../src/hw/machine/config.ts';
-import { readMachineFile } from '../../src/import/machine-yaml.ts';
+import { readMachine, readMachineFile } from '../../src/import/machine-yaml.ts';
 
 type JsonSchema = {
   readonly type?: string;
@@ -126,7 +126,7 @@ describe.each(files)('%s', (file) => {
   it('would be refused with a field missing, unknown or out of bounds', () => {
     const machine = written as Record<string, object>;
     const wrong: object[] = [
-      { ...machine, dma: undefined },
+      { ...machine, postProcessing: undefined },
       { ...machine, extra: 1 },
       { ...machine, clockMHz: 0 },
       { ...machine, peArray: { ...machine.peArray, rows: 257 } },
@@ -137,5 +137,17 @@ describe.each(files)('%s', (file) => {
       expect([...refusals(schema, one)].length).toBeGreaterThan(0);
       expect(machineFileSchema.safeParse(one).success).toBe(false);
     }
+  });
+
+  it.each([
+    'buffers',
+    'dma',
+    'sequencer',
+    'dram',
+  ])('needs %s, unless its memory is ideal and infinite', (name) => {
+    const rest = Object.entries(written as object).filter(([section]) => section !== name);
+    const text = stringify(Object.fromEntries(rest));
+    expect(() => readMachine(text, path)).toThrow(`${name}: missing, expected this section unless memory is`);
+    expect(readMachine(`memory: ideal-infinite\n${text}`, path).memory).toBe('ideal-infinite');
   });
 });

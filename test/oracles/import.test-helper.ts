@@ -1,5 +1,6 @@
 /** Imported networks run the product's ways, beside ONNX Runtime. */
 import { expect } from 'vitest';
+import { InputError } from '../../src/core/diagnostics.ts';
 import type { ImportedNetwork } from '../../src/import/imported-network.ts';
 import { readOnnx } from '../../src/import/onnx/read.ts';
 import { loadTensorflow } from '../../src/import/tensorflow.ts';
@@ -137,4 +138,12 @@ export async function integerDifferences(
     }
   }
   return { values, different, worst };
+}
+
+/** The one line in which a model is refused, checked to be one that names the node and its operator. */
+export function refusal(error: unknown): string {
+  expect(error).toBeInstanceOf(InputError);
+  const { message } = error as InputError;
+  expect(message).toMatch(/^m\.onnx: node '[\w./]+' \([\w.]+\): [^\n]+$/);
+  return message;
 }

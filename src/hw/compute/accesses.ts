@@ -1,6 +1,7 @@
 /** What a tile reads from the on-chip buffers and writes there, counted once a tile: it does not depend on when. */
-import { columnsAtOnce, crossChannelValueBits } from '../cross-channel-pool/config.ts';
+
 import type { SramStatistics } from '../buffers/buffers.ts';
+import { columnsAtOnce, crossChannelValueBits } from '../cross-channel-pool/config.ts';
 import type { CommandOf } from '../isa/formats.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import { accumulatorBytes } from '../pe-array/config.ts';
@@ -111,9 +112,7 @@ export function countPost(
   }
   if (post.ratio > 1 && unit !== null && atOnce === 1) {
     const valueBytes =
-      unit.position === 'before'
-        ? crossChannelValueBits(unit, peArray) / 8
-        : tile.elementBytes;
+      unit.position === 'before' ? crossChannelValueBits(unit, peArray) / 8 : tile.elementBytes;
     sram.crossChannel.reads += vectors * (filters - maps);
     sram.crossChannel.writes += vectors * (filters - maps);
     sram.crossChannel.bytes += 2 * vectors * (filters - maps) * rows * valueBytes;

@@ -77,11 +77,15 @@ export class ComputeUnit implements CommandConsumer {
   private idleCause: 'dram' | 'dependency' = 'dependency';
 
   private readonly dataflow: Dataflow;
+  /** Cycles by which sums are late behind their last step; without overlap a fold's skew is part of its cycles. */
+  private readonly skew: number;
   // Cycle from which the resource is free; the chain is what hands sums over to post-processing.
   private chainFree = 0;
   private poolFree = 0;
   /** The accumulator buffer, after sums that took more than half of it. */
   private sumsFree = 0;
+  /** Post-processing, for what passes by the array. */
+  private streamFree = 0;
 
   constructor(
     private readonly engine: Engine,
@@ -97,6 +101,7 @@ export class ComputeUnit implements CommandConsumer {
     this.sram = statistics.sram;
     this.queue = new CommandQueue(machine.sequencer.queueDepth);
     this.dataflow = dataflowOf(machine.peArray);
+    this.skew = machine.peArray.foldOverlap ? skewCycles(machine.peArray) : 0;
     this.patterns = new TilePatterns(machine.peArray, machine.buffers.feature.banks);
     this.tryHandler = engine.register(() => this.tryNext());
     this.arrayDoneHandler = engine.register((index) => this.arrayDone(index));
@@ -183,10 +188,9 @@ export class ComputeUnit implements CommandConsumer {
     this.engine.schedule(end, this.arrayDoneHandler, index);
     if (post !== undefined) {
       this.tilesInPost++;
+      const isLate = tile.stream === 0 && tile.depthwise === 0;
       const { peArray, postProcessing } = this.machine;
-      // (Without overlap a fold's skew is part of its cycles.)
-      const skew = tile.stream === 0 && peArray.foldOverlap ? skewCycles(peArray) : 0;
-      const latency = peArray.pipelineDepth + skew + postProcessing.pipelineDepth;
+      const latency = peArray.pipelineDepth + (isLate ? this.skew : 0) + postProcessing.pipelineDepth;
       const done = Math.max(this.chainFree, this.poolFree) + latency;
       this.observer?.slice?.('postProcessing', index, this.engine.now, done);
       this.engine.schedule(done, this.postDoneHandler, index);
@@ -265,6 +269,10 @@ export class ComputeUnit implements CommandConsumer {
         if (preloads && batchesLeft > 1) this.chainFree += columns - batch.filters + 1;
       }
     }
+    // Sums are late by the skew, and what passes by the array must not overtake them.
+    if (post !== undefined && this.skew > 0) {
+      this.streamFree = Math.max(this.chainFree, this.poolFree) + this.skew;
+    }
     countArray(this.sram, this.machine, tile, pattern, post !== undefined);
     if (post !== undefined) countPost(this.sram, this.machine, tile, post);
     return now;
@@ -315,7 +323,7 @@ export class ComputeUnit implements CommandConsumer {
     const { cycles } = this;
     const pattern = this.patterns.of(tile, post);
     const begin = this.engine.now;
-    let now = Math.max(begin + this.machine.sequencer.startCycles, this.chainFree);
+    let now = Math.max(begin + this.machine.sequencer.startCycles, this.chainFree, this.streamFree);
     // A sum fetches its operands' records first.
     if (tile.operands > 0) now += tile.operands + 1;
     cycles.fill += now - begin;

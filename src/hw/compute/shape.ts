@@ -70,7 +70,9 @@ export function computeShape(machine: MachineConfig): ComputeShape {
     }
   }
   if (machine.memory !== 'modelled') {
-    throw new InputError(`${machine.name}: memory: there is no RTL of an ideal, infinite one, expected modelled`);
+    throw new InputError(
+      `${machine.name}: memory: there is no RTL of an ideal, infinite one, expected modelled`,
+    );
   }
   const least = (field: string, has: number, needs: number, why: string): void => {
     if (has < needs) throw new InputError(`${field} is ${has}, expected at least ${needs}: ${why}`);

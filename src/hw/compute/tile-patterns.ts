@@ -77,7 +77,9 @@ export class TilePatterns {
   }
 
   private compute(tile: CommandOf<'compute'>, post: CommandOf<'postProcess'> | undefined): TilePattern {
-    const { array, banks, scratch } = this;
+    const array = this.array;
+    const banks = this.banks;
+    const scratch = this.scratch;
     const isStream = tile.stream === 1;
     const pixels = tile.outRows * tile.outColumns;
     const pixelFolds = ceilDiv(pixels, array.rows);

@@ -289,11 +289,19 @@ export function idleLatencyNs(config: DramConfig): number {
   return ((2 + tRCD + AL + CL + geometryOf(config).burstClocks) * numerator) / denominator;
 }
 
+/** The mapping search asks for every tiling. */
+const clockPeriods = new WeakMap<object, readonly [numerator: number, denominator: number]>();
+
 /** Clock period in nanoseconds as an exact fraction. */
 export function clockPeriod(
   timing: Pick<SdramTiming, 'tCK'>,
 ): readonly [numerator: number, denominator: number] {
-  return parseFraction(timing.tCK);
+  let period = clockPeriods.get(timing);
+  if (period === undefined) {
+    period = parseFraction(timing.tCK);
+    clockPeriods.set(timing, period);
+  }
+  return period;
 }
 
 /** Banks of a channel the controller can hold in one mask. */

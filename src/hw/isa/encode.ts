@@ -1,13 +1,18 @@
 /** Commands to 512-bit words and back, field by field from the tables in `formats.ts`. */
-import bitwise from 'bitwise';
-import type { Bits, UInt8 } from 'bitwise/types.js';
 import { assert } from '../../core/diagnostics.ts';
 import { type Command, type CommandName, type Field, formats, opcodeBits, wordBytes } from './formats.ts';
 
-const wordBits = 8 * wordBytes;
 const namesByOpcode = new Map(
   (Object.keys(formats) as CommandName[]).map((name) => [formats[name].opcode as number, name]),
 );
+
+/** Every command with zeros in its fields, in the order of the tables. */
+const blankCommands = Object.fromEntries(
+  (Object.keys(formats) as CommandName[]).map((op) => [
+    op,
+    Object.fromEntries([['op', op], ...formats[op].fields.map(({ name }) => [name, 0])]),
+  ]),
+) as Record<CommandName, Record<string, number | string>>;
 
 /** Whether `value` can be written into `field`. */
 export function fitsField(field: Field, value: number): boolean {
@@ -30,60 +35,67 @@ export function fieldMaximum<N extends CommandName>(
 export function encodeProgram(commands: readonly Command[]): Uint8Array {
   const words = new Uint8Array(commands.length * wordBytes);
   commands.forEach((command, index) => {
-    encodeCommand(command, words.subarray(index * wordBytes, (index + 1) * wordBytes));
+    const { opcode, fields } = formats[command.op];
+    const first = 8 * wordBytes * index;
+    writeBits(words, first, opcodeBits, opcode);
+    let at = opcodeBits;
+    for (const field of fields as readonly Field[]) {
+      const { name, bits } = field;
+      const value = (command as unknown as Record<string, number>)[name]!;
+      // Written out: the message would cost more than all the rest.
+      if (!fitsField(field, value)) {
+        assert(false, `${command.op}.${name} = ${value} does not fit ${bits} bits`);
+      }
+      writeBits(words, first + at, bits, value);
+      at += bits;
+    }
+    assert(at <= 8 * wordBytes, `${command.op} needs ${at} bits`);
   });
   return words;
-}
-
-function encodeCommand(command: Command, word: Uint8Array): void {
-  const { opcode, fields } = formats[command.op];
-  const bits: Bits = [];
-  append(bits, opcode, opcodeBits);
-  for (const field of fields as readonly Field[]) {
-    const value = (command as unknown as Record<string, number>)[field.name]!;
-    assert(fitsField(field, value), `${command.op}.${field.name} = ${value} does not fit ${field.bits} bits`);
-    append(bits, value, field.bits);
-  }
-  assert(bits.length <= wordBits, `${command.op} needs ${bits.length} bits`);
-  while (bits.length % 8 !== 0) bits.push(0);
-  // `bitwise` writes a byte from eight bits, highest first.
-  for (let byte = 0; 8 * byte < bits.length; byte++) {
-    const eight = bits.slice(8 * byte, 8 * byte + 8).reverse();
-    word[byte] = bitwise.byte.write(eight as Parameters<typeof bitwise.byte.write>[0]);
-  }
-}
-
-function append(bits: Bits, value: number, count: number): void {
-  for (let i = 0; i < count; i++) bits.push(bitwise.integer.getBit(value, i));
 }
 
 /** The commands of a program. Throws on an opcode that does not exist or a length that is not whole words. */
 export function decodeProgram(words: Uint8Array): Command[] {
   assert(words.length % wordBytes === 0, `a program of ${words.length} bytes is not whole words`);
-  const commands: Command[] = [];
-  for (let at = 0; at < words.length; at += wordBytes) {
-    commands.push(decodeCommand(words.subarray(at, at + wordBytes)));
-  }
-  return commands;
+  return Array.from({ length: words.length / wordBytes }, (_, index) =>
+    decodeCommand(words, 8 * wordBytes * index),
+  );
 }
 
-function decodeCommand(word: Uint8Array): Command {
-  const bits: Bits = [];
-  for (const byte of word) bits.push(...bitwise.byte.read(byte as UInt8).reverse());
-  let at = 0;
-  const take = (count: number): number => {
-    let value = 0;
-    for (let i = 0; i < count; i++) value += bits[at + i]! * 2 ** i;
-    at += count;
-    return value;
-  };
-  const opcode = take(opcodeBits);
+function decodeCommand(words: Uint8Array, first: number): Command {
+  const opcode = readBits(words, first, opcodeBits);
   const name = namesByOpcode.get(opcode);
   assert(name !== undefined, `opcode ${opcode} does not exist`);
-  const command: Record<string, number | string> = { op: name };
-  for (const field of formats[name].fields as readonly Field[]) {
-    const value = take(field.bits);
-    command[field.name] = field.signed && value >= 2 ** (field.bits - 1) ? value - 2 ** field.bits : value;
+  // Properties exist before they are set: V8 would keep an object that is given so many as a slow table.
+  const command: Record<string, number | string> = { ...blankCommands[name] };
+  let at = first + opcodeBits;
+  for (const { name: field, bits, signed } of formats[name].fields as readonly Field[]) {
+    const value = readBits(words, at, bits);
+    command[field] = signed && value >= 2 ** (bits - 1) ? value - 2 ** bits : value;
+    at += bits;
   }
   return command as unknown as Command;
+}
+
+/** Writes the lowest `count` bits (at most 32) of a value over zeros; bit `at` of the words is bit `at % 8` of a byte. */
+function writeBits(words: Uint8Array, at: number, count: number, value: number): void {
+  for (let done = 0; done < count; ) {
+    const within = (at + done) & 7;
+    const bits = Math.min(8 - within, count - done);
+    const part = (value >>> done) & ((1 << bits) - 1);
+    words[(at + done) >>> 3]! |= part << within;
+    done += bits;
+  }
+}
+
+function readBits(words: Uint8Array, at: number, count: number): number {
+  let value = 0;
+  for (let done = 0; done < count; ) {
+    const within = (at + done) & 7;
+    const bits = Math.min(8 - within, count - done);
+    const part = (words[(at + done) >>> 3]! >>> within) & ((1 << bits) - 1);
+    value += part * 2 ** done;
+    done += bits;
+  }
+  return value;
 }

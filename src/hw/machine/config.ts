@@ -49,16 +49,18 @@ export const machineFileSchema = machineSchema.extend({
   buffers: buffersSchema.optional(),
   dma: dmaSchema.optional(),
   sequencer: sequencerSchema.optional(),
-  dram: z.discriminatedUnion('kind', [
-    idealDramSchema,
-    sdramSchema,
-    z
-      .strictObject({
-        kind: z.literal('file').describe('The memory stands in a file of its own'),
-        path: z.string().min(1).max(1000).describe("Path of that file, from this file's folder"),
-      })
-      .describe('External memory from another file'),
-  ]).optional(),
+  dram: z
+    .discriminatedUnion('kind', [
+      idealDramSchema,
+      sdramSchema,
+      z
+        .strictObject({
+          kind: z.literal('file').describe('The memory stands in a file of its own'),
+          path: z.string().min(1).max(1000).describe("Path of that file, from this file's folder"),
+        })
+        .describe('External memory from another file'),
+    ])
+    .optional(),
 });
 
 /** Bytes of each on-chip buffer, 0 for one the machine does not have. */

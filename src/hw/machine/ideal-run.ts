@@ -9,7 +9,13 @@ import { emptySramStatistics } from '../buffers/buffers.ts';
 import { countArray, countDepthwise, countPost, countStream } from '../compute/accesses.ts';
 import { emptyArrayCycles } from '../compute/statistics.ts';
 import { TilePatterns } from '../compute/tile-patterns.ts';
-import { bufferNames, type Command, type CommandOf, type TransferCommand, trafficKinds } from '../isa/formats.ts';
+import {
+  bufferNames,
+  type Command,
+  type CommandOf,
+  type TransferCommand,
+  trafficKinds,
+} from '../isa/formats.ts';
 import { skewCycles } from '../pe-array/dataflows/dataflow.ts';
 import { depthwiseLanes, stripRows, stripsOf } from '../pe-array/depthwise.ts';
 import type { MachineConfig } from './config.ts';

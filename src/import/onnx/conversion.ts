@@ -183,7 +183,7 @@ export class Conversion {
   constant(node: OnnxNode, index: number, what: string): Constant {
     const value = this.value(node, index);
     if (value.kind !== 'constant')
-      throw new InputError(`${what} is computed by the network, expected a constant`);
+      throw new InputError(`${what}: computed by the network, expected a constant`);
     return value;
   }
 

@@ -30,6 +30,9 @@ export class OnnxNode {
     this.outputs = proto.output;
     this.#given = proto.name ?? '';
     this.#attributes = new Map(proto.attribute.map((one) => [one.name ?? '', one]));
+    if (this.#attributes.size < proto.attribute.length) {
+      throw new InputError(`${this.title}: has an attribute twice, expected each once`);
+    }
   }
 
   /** The node's name; nameless ones have that of what they make. */
@@ -41,6 +44,10 @@ export class OnnxNode {
   get title(): string {
     const domain = this.domain === '' ? '' : `${this.domain.slice(0, LONGEST_WORD)}.`;
     return `node ${quote(this.name)} (${domain}${this.opType.slice(0, LONGEST_WORD)})`;
+  }
+
+  get attributes(): Iterable<AttributeProto> {
+    return this.#attributes.values();
   }
 
   has(name: string): boolean {
@@ -92,6 +99,12 @@ export class OnnxNode {
     if (found.type === 3 && typeof fallback === 'string') return '' as T;
     throw new InputError(`${name}: is of another kind, expected one like ${JSON.stringify(fallback)}`);
   }
+}
+
+/** @throws InputError for a switch that is on */
+export function refuseFlag(node: OnnxNode, name: string): void {
+  const value = node.int(name, 0);
+  if (value !== 0) throw new InputError(`${name}: ${value}, expected 0`);
 }
 
 /** An axis of a tensor of so many dimensions; negative ones count from the end. */

@@ -166,7 +166,7 @@ const cases: readonly [what: string, parts: Parts, line: RegExp][] = [
   [
     'weights that the network computes',
     { nodes: [node('Relu', ['x'], 'r'), node('Conv', ['x', 'r'], 'y')] },
-    /the weights is computed by the network, expected a constant/,
+    /the weights: computed by the network, expected a constant/,
   ],
   ['a node without inputs', { nodes: [node('Relu', [], 'y')] }, /\(Relu\): lacks input 1/],
   ['two inputs to Conv left out', { nodes: [node('Conv', ['x'], 'y')] }, /\(Conv\): lacks input 2/],
@@ -333,7 +333,7 @@ const cases: readonly [what: string, parts: Parts, line: RegExp][] = [
     {
       nodes: [{ op: 'Dropout', inputs: ['x'], outputs: ['d', 'mask'] }, node('Relu', ['mask'], 'y')],
     },
-    /reads 'mask', an output that is for training alone/,
+    /reads 'mask', an output that is not computed here/,
   ],
   [
     'a large constant that is computed',

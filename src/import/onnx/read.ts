@@ -32,6 +32,7 @@ import {
   modelProto,
   type ValueInfoProto,
 } from './schema.ts';
+import { checkSignature } from './signatures.ts';
 import type { Value } from './value.ts';
 import { mapView, sizesOf, type View, vectorView } from './view.ts';
 import { decode } from './wire.ts';
@@ -209,12 +210,15 @@ class Reader {
         value.view,
       );
     }
+    checkSignature(node);
     const handler = handlerOf(node);
     const inputs = names.map((name) => {
       if (name === '') return undefined;
       const value = conversion.values.get(name);
       if (value === undefined) {
-        throw new InputError(`reads ${quote(name)}, an output that is for training alone`);
+        throw new InputError(
+          `reads ${quote(name)}, an output that is not computed here (masks, places of maxima, statistics)`,
+        );
       }
       return value;
     });
@@ -428,22 +432,23 @@ function checkParameters({ nodes }: Conversion): void {
   }
 }
 
-/** All parameters, made once. */
+/** All parameters, made once; from then on nothing holds the file. */
 function lazily(
   graph: Graph,
   makers: ReadonlyMap<string, ParameterMaker>,
   file: string,
 ): () => ParameterValues {
-  let values: ParameterValues | undefined;
+  let left: ReadonlyMap<string, ParameterMaker> | undefined = makers;
+  let values: ParameterValues = new Map();
   return () => {
-    values ??= new Map(
-      graph.nodes.flatMap(({ name, parameters }) =>
-        parameters.map((parameter) => [
-          parameter.name,
-          inFile(file, () => makers.get(parameter.name)!(), name),
-        ]),
-      ),
-    );
+    if (left !== undefined) {
+      const names = graph.nodes.flatMap(({ name, parameters }) =>
+        parameters.map((parameter) => [name, parameter.name] as const),
+      );
+      const all = left;
+      values = new Map(names.map(([node, name]) => [name, inFile(file, () => all.get(name)!(), node)]));
+      left = undefined;
+    }
     return values;
   };
 }

@@ -4,9 +4,12 @@
  * Bytes are views into the file, never copies. What is made of a file besides is bounded by a number of values, and
  * nothing is nested deeper than the schema.
  */
-import protobuf from 'protobufjs/minimal.js';
+import type protobuf from 'protobufjs/minimal.js';
 import { InputError } from '../../core/diagnostics.ts';
+import { lazyPackage } from '../lazy-package.ts';
 import type { Decoded, Encodable, Field, Message, Scalar } from './schema.ts';
+
+const protocolBuffers = lazyPackage<typeof protobuf>('protobufjs/minimal.js');
 
 /** Most messages, strings and numbers in a file, data of tensors apart: a large network has some ten thousand. */
 const MAXIMUM_VALUES = 2 ** 20;
@@ -52,7 +55,7 @@ class Decoder {
   #values = 0;
 
   constructor(bytes: Uint8Array, file: string) {
-    this.#reader = protobuf.Reader.create(bytes);
+    this.#reader = protocolBuffers().Reader.create(bytes);
     this.#file = file;
   }
 
@@ -148,7 +151,7 @@ class Decoder {
 
 /** Writes a message. */
 export function encode<M extends Message>(value: Encodable<M>, message: M): Uint8Array {
-  const writer = protobuf.Writer.create();
+  const writer = protocolBuffers().Writer.create();
   writeMessage(writer, value, message);
   return writer.finish();
 }

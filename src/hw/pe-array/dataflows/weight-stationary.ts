@@ -89,7 +89,8 @@ function pixelCycles(
   const pitch = tile.rowPitch / tile.elementBytes;
   const plane = tile.planePitch / tile.elementBytes;
   const meetsNone = banks === Number.POSITIVE_INFINITY;
-  if (meetsNone || (isConsecutive(tile, pitch, plane, banks) && rows <= banks)) return parts.map(() => pixels);
+  if (meetsNone || (isConsecutive(tile, pitch, plane, banks) && rows <= banks))
+    return parts.map(() => pixels);
   return parts.map((products, part) => {
     let cycles = 0;
     for (let row = 0; row < tile.outRows; row++) {

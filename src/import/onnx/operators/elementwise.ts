@@ -17,6 +17,7 @@ import { axisOf, type OnnxNode } from '../node.ts';
 import type { MapValue } from '../value.ts';
 import { CHANNELS, isWhole, sameView, sizesOf } from '../view.ts';
 import type { Handler, Handlers } from './handler.ts';
+import { isNeverNegative } from './sign.ts';
 
 /** The least that the operator takes: it must not move the variance of 1 that a factor is written with. */
 const LEAST_EPSILON = 1e-12;
@@ -60,7 +61,11 @@ function clip(node: OnnxNode, conversion: Conversion): MapValue {
   const high = bound(2, 'max', Number.POSITIVE_INFINITY);
   const open = high > 3.4e38;
   if (low < -3.4e38 && open) return value;
-  if (low !== 0) throw new InputError(`min: ${low}, expected 0 (a ReLU with or without a ceiling)`);
+  const isBelow = low < 0 && isNeverNegative(conversion, value);
+  if (isBelow && open) return value;
+  if (low !== 0 && !isBelow) {
+    throw new InputError(`min: ${low}, expected 0 (a ReLU with or without a ceiling), or less behind a ReLU`);
+  }
   return open
     ? apply(node, conversion, value, relu)
     : apply(node, conversion, value, clippedRelu, { maximum: decimal(high) });

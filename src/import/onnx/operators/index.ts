@@ -20,12 +20,22 @@ export function handlerOf({ domain, opType }: OnnxNode): Handler | undefined {
   return domain === MICROSOFT ? microsoft.get(opType) : undefined;
 }
 
+/** Operators that a graph's maps may go through. */
+export const mapOperators: readonly string[] = [...standard.keys()].sort();
+
+/** Operators that are read on constants alone. */
+export const constantOperators: readonly string[] = foldedOperators
+  .filter((name) => !standard.has(name))
+  .sort();
+
+/** Operators of ONNX Runtime's own. */
+export const ownOperators: readonly string[] = [...microsoft.keys()].sort();
+
 /** Everything that is read, for the message about what is not. */
 export function supportedOperators(): string {
-  const constants = foldedOperators.filter((name) => !standard.has(name));
   return [
-    [...standard.keys(), 'HardSigmoid (in hard-swish)'].sort().join(', '),
-    `on constants ${constants.sort().join(', ')}`,
-    `${MICROSOFT} ${[...microsoft.keys()].sort().join(', ')}`,
+    [...mapOperators, 'HardSigmoid (in hard-swish)'].sort().join(', '),
+    `on constants ${constantOperators.join(', ')}`,
+    `${MICROSOFT} ${ownOperators.join(', ')}`,
   ].join('; ');
 }

@@ -1,12 +1,11 @@
 /** Poolings over cells and over channels, spelt as poolings or as reductions. */
 import { InputError } from '../../../core/diagnostics.ts';
 import { formatRange } from '../../../core/fixed-point.ts';
-import type { GivenTensor } from '../../../graph/given-numbers.ts';
 import { averagePool } from '../../../ops/average-pool/average-pool.ts';
 import { crossChannelPool } from '../../../ops/cross-channel-pool/cross-channel-pool.ts';
 import { globalAveragePool } from '../../../ops/global-average-pool/global-average-pool.ts';
 import { maxPool } from '../../../ops/max-pool/max-pool.ts';
-import { type Conversion, paddingAttribute, pair, parse } from '../conversion.ts';
+import { type Conversion, paddingAttribute, pair } from '../conversion.ts';
 import { axesOf } from '../fold.ts';
 import { axisOf, type OnnxNode } from '../node.ts';
 import type { MapValue } from '../value.ts';
@@ -22,6 +21,7 @@ import {
 } from '../view.ts';
 import type { Handler, Handlers } from './handler.ts';
 import { zeroOf } from './products.ts';
+import { isNeverNegative } from './sign.ts';
 import { type Window, windowOf } from './window.ts';
 
 type Kind = 'maximum' | 'mean';
@@ -85,11 +85,10 @@ function checkCountedCells({ kernel, stride, padding }: Window, [, rows, columns
 /** Zeros around a map are as good as nothing where no value is negative. */
 function checkMaximumPadding(conversion: Conversion, value: MapValue): void {
   const { value: padded } = value.padding!;
-  const numbers = value.domain === 'real' ? undefined : conversion.numbers.get(value.tensor);
-  const notNegative =
-    isNotNegative(conversion, value.tensor) || (numbers !== undefined && lowestReal(numbers) >= 0);
-  const lowest = value.domain === 'integer' ? formatRange(numbers!.format).low : LOWEST;
-  if (padded > lowest && !(padded === zeroOf(conversion, value) && notNegative)) {
+  const lowest =
+    value.domain === 'integer' ? formatRange(conversion.numbers.get(value.tensor)!.format).low : LOWEST;
+  const isHarmlessZero = padded === zeroOf(conversion, value) && isNeverNegative(conversion, value);
+  if (padded > lowest && !isHarmlessZero) {
     throw new InputError(
       `takes the maximum of a map padded with ${padded}, expected padding with the lowest value, or with 0 behind a ReLU`,
     );
@@ -98,25 +97,6 @@ function checkMaximumPadding(conversion: Conversion, value: MapValue): void {
 
 /** What float32 has next to minus infinity. */
 const LOWEST = -3.4e38;
-
-function lowestReal(numbers: GivenTensor): number {
-  return (formatRange(numbers.format).low - numbers.zeroPoint) * numbers.scale;
-}
-
-function isNotNegative(conversion: Conversion, tensor: string): boolean {
-  // Maxima and rearrangements keep what is in front of them.
-  for (let node = conversion.nodes.get(tensor); node !== undefined; ) {
-    const { machine } = node.op;
-    if (machine.stage === 'activation') {
-      return machine.activation(parse(node.op, node.attributes)).negativeSlope === 0;
-    }
-    if (machine.stage !== 'pool' && machine.stage !== 'crossChannel' && machine.stage !== 'rearrange') {
-      return false;
-    }
-    node = conversion.nodes.get(node.inputs[0]!);
-  }
-  return false;
-}
 
 /** A window along one dimension that holds channels: cross-channel pooling. */
 function channelWindow(
@@ -167,13 +147,15 @@ function acrossChannels(
 /** ReduceMax or ReduceMean: over consecutive channels, or over all cells. */
 function reduce(kind: Kind): Handler {
   return (node, conversion) => {
-    const value = conversion.read(conversion.view(node, 0));
+    const value = conversion.view(node, 0);
+    const axes = axesOf(node, conversion.optionalConstant(node, 1, 'axes'));
+    if (!axes?.length && node.int('noop_with_empty_axes', 0) !== 0) return value;
+    conversion.read(value);
     if (kind === 'mean' && value.domain === 'integer') {
       throw new InputError('takes the mean of integers, expected DequantizeLinear in front');
     }
     if (value.padding !== undefined) throw new InputError('reads a padded map, expected none');
     const { view, tensor } = value;
-    const axes = axesOf(node, conversion.optionalConstant(node, 1, 'axes'));
     if (axes === undefined || axes.length === 0) throw new InputError('axes: none, expected those to reduce');
     const reduced = new Set(axes.map((axis) => axisOf(axis, view.length)));
     const keeps = node.int('keepdims', 1) !== 0;

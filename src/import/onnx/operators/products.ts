@@ -5,7 +5,7 @@ import { convolution } from '../../../ops/convolution/convolution.ts';
 import { fullyConnected } from '../../../ops/fully-connected/fully-connected.ts';
 import type { Constant } from '../constant.ts';
 import { type Conversion, type ConvertedNode, paddingAttribute, pair } from '../conversion.ts';
-import type { OnnxNode } from '../node.ts';
+import { type OnnxNode, refuseFlag } from '../node.ts';
 import type { MapValue } from '../value.ts';
 import { channelsLastOrder, type View } from '../view.ts';
 import type { Handlers } from './handler.ts';
@@ -148,7 +148,7 @@ export const products: Handlers = {
     return conversion.made(convolve(node, conversion, value, weights, bias));
   },
   Gemm(node, conversion) {
-    if (node.int('transA', 0) !== 0) throw new InputError('transA: expected 0');
+    refuseFlag(node, 'transA');
     const bias = conversion.optionalConstant(node, 2, 'the bias');
     return multiply(node, conversion, conversion.real(node, 0), conversion.constant(node, 1, 'the weights'), {
       transposed: node.int('transB', 0) !== 0,

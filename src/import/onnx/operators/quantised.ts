@@ -7,7 +7,7 @@ import { globalAveragePool } from '../../../ops/global-average-pool/global-avera
 import { sigmoid } from '../../../ops/sigmoid/sigmoid.ts';
 import { type Constant, type Dequantisation, dataTypeName, depthAbove, valuesOf } from '../constant.ts';
 import type { Conversion } from '../conversion.ts';
-import { axisOf, type OnnxNode } from '../node.ts';
+import { axisOf, type OnnxNode, refuseFlag } from '../node.ts';
 import type { DataType } from '../schema.ts';
 import type { MapValue, Value } from '../value.ts';
 import { addMaps, apply, leaky } from './elementwise.ts';
@@ -263,9 +263,12 @@ function operands(node: OnnxNode, conversion: Conversion, first: number, count: 
 export const microsoftOperators: Handlers = {
   QuantizeLinear: quantiseLinear,
   DequantizeLinear: dequantiseLinear,
-  QLinearConv: quantisedOperators.QLinearConv!,
+  QLinearConv(node, conversion) {
+    refuseFlag(node, 'channels_last');
+    return quantisedOperators.QLinearConv!(node, conversion);
+  },
   QGemm(node, conversion) {
-    if (node.int('transA', 0) !== 0) throw new InputError('transA: expected 0');
+    refuseFlag(node, 'transA');
     const transposed = node.int('transB', 0) !== 0;
     const value = integerInput(node, conversion, 0);
     const weights = weightInput(node, conversion, 3, transposed ? 0 : 1);
@@ -296,7 +299,7 @@ export const microsoftOperators: Handlers = {
     return quantised(conversion, joinMaps(node, conversion, values), numbersAt(node, conversion, 0));
   },
   QLinearAveragePool(node, conversion) {
-    if (node.int('channels_last', 0) !== 0) throw new InputError('channels_last: expected 0');
+    refuseFlag(node, 'channels_last');
     const value = integerInput(node, conversion, 0);
     const made = pool('mean', node, conversion, value);
     // Over the whole map ONNX Runtime goes another way, and rounds distances from the zero point.
@@ -304,7 +307,7 @@ export const microsoftOperators: Handlers = {
     return quantised(conversion, made, numbersAt(node, conversion, 3), rows * columns > 1);
   },
   QLinearGlobalAveragePool(node, conversion) {
-    if (node.int('channels_last', 0) !== 0) throw new InputError('channels_last: expected 0');
+    refuseFlag(node, 'channels_last');
     const value = integerInput(node, conversion, 0);
     const made = conversion.emit(node.name, globalAveragePool, {}, [conversion.map(value)]);
     return quantised(conversion, conversion.made(made), numbersAt(node, conversion, 3));
