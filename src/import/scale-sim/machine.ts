@@ -4,8 +4,6 @@ import { parseConfiguration, type ScaleSimConfiguration } from './configuration.
 
 /** SCALE-Sim counts cycles and knows no clock. */
 const CLOCK_MHZ = 1000;
-/** The most that a feature buffer may have. */
-const BANKS = 256;
 
 /**
  * The machine file that a configuration amounts to; what the configuration does not say is marked.
@@ -48,13 +46,13 @@ ${bandwidth === undefined ? '' : memoryText(configuration, bandwidth)}`;
 }
 
 function memoryText(configuration: ScaleSimConfiguration, bandwidth: number): string {
-  const { kibibytes, outstandingReads, outstandingWrites } = configuration;
+  const { rows, columns, kibibytes, outstandingReads, outstandingWrites } = configuration;
   const [features, weights, outputs] = [kibibytes.features, kibibytes.weights, kibibytes.outputs].map(
     (size) => size * 1024,
   ) as [number, number, number];
   return `
 buffers: # SCALE-Sim's output buffer holds partial sums and finished maps: half of it each
-  feature: { bytes: ${features}, banks: ${BANKS} } # no reads meet in SCALE-Sim: as many banks as there can be
+  feature: { bytes: ${features}, banks: ${Math.max(rows, columns)} } # in SCALE-Sim no reads meet
   weight: { bytes: ${weights} }
   parameter: { bytes: 65536 } # not in SCALE-Sim
   accumulator: { bytes: ${outputs / 2} }
