@@ -104,11 +104,11 @@ describe('a map under another shape', () => {
           if (bands) outcomes.banded++;
         },
       ),
-      { seed: 26, numRuns: 90 },
+      { seed: 26, numRuns: 60 },
     );
-    expect(outcomes.ran).toBeGreaterThan(40);
+    expect(outcomes.ran).toBeGreaterThan(25);
     // Maps that are made row by row, so that their channels lie apart.
-    expect(outcomes.banded).toBeGreaterThan(10);
+    expect(outcomes.banded).toBeGreaterThan(8);
   });
 
   it('in many bands', async () => {

@@ -365,6 +365,28 @@ function darknet(): FuzzedFormat {
   });
 }
 
+const sequential = JSON.stringify({
+  modelTopology: {
+    model_config: {
+      class_name: 'Sequential',
+      config: [
+        ['Rescaling', { batch_input_shape: [null, 9, 8, 3], scale: 0.0039, offset: 0 }],
+        ['SeparableConv2D', { filters: 6, kernel_size: [3, 3], padding: 'same', use_bias: false }],
+        ['BatchNormalization', { axis: 3, momentum: 0.99, epsilon: 0.001, center: true, scale: true }],
+        ['LeakyReLU', { alpha: 0.125 }],
+        ['MaxPooling2D', { pool_size: [2, 2], strides: [2, 2], padding: 'valid' }],
+        ['Conv2D', { filters: 4, kernel_size: 1, activation: 'swish', dilation_rate: [1, 1] }],
+        ['Dropout', { rate: 0.5 }],
+        ['GlobalAveragePooling2D', {}],
+        ['Dense', { units: 5, activation: 'softmax' }],
+      ].map(([class_name, config], i) => ({
+        class_name,
+        config: { name: `layer${i}`, ...(config as object) },
+      })),
+    },
+  },
+});
+
 /** SCALE-Sim's tables of layers. */
 function topology(): FuzzedFormat {
   const names = 'Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, ';
@@ -391,28 +413,6 @@ function scaleSimCfg(): FuzzedFormat {
     read: (bytes) => convertConfiguration(decode(bytes), 'a.cfg'),
   };
 }
-
-const sequential = JSON.stringify({
-  modelTopology: {
-    model_config: {
-      class_name: 'Sequential',
-      config: [
-        ['Rescaling', { batch_input_shape: [null, 9, 8, 3], scale: 0.0039, offset: 0 }],
-        ['SeparableConv2D', { filters: 6, kernel_size: [3, 3], padding: 'same', use_bias: false }],
-        ['BatchNormalization', { axis: 3, momentum: 0.99, epsilon: 0.001, center: true, scale: true }],
-        ['LeakyReLU', { alpha: 0.125 }],
-        ['MaxPooling2D', { pool_size: [2, 2], strides: [2, 2], padding: 'valid' }],
-        ['Conv2D', { filters: 4, kernel_size: 1, activation: 'swish', dilation_rate: [1, 1] }],
-        ['Dropout', { rate: 0.5 }],
-        ['GlobalAveragePooling2D', {}],
-        ['Dense', { units: 5, activation: 'softmax' }],
-      ].map(([class_name, config], i) => ({
-        class_name,
-        config: { name: `layer${i}`, ...(config as object) },
-      })),
-    },
-  },
-});
 
 /** Layers of TensorFlow.js. */
 function tfjsModel(): FuzzedFormat {
