@@ -47,6 +47,12 @@ export function readMachine(text: string, file: string): MachineConfig {
     );
   }
   const isUsual = peArray.dataflow === 'output-stationary';
+  if (peArray.products !== 'flattened' && isUsual) {
+    throw new InputError(
+      'peArray.products: the rows of an output-stationary array are pixels, expected flattened',
+      positionOf(['peArray', 'products']),
+    );
+  }
   if (depthwise !== null && !(isUsual && peArray.feed === 'broadcast')) {
     throw new InputError(
       'peArray.depthwise: only output-stationary broadcast arrays have this mode, expected null',

@@ -90,13 +90,28 @@ export function compileProgram(
   const machine = withoutLimits(described);
   const values = valueSizes(machine, options.numbers);
   const planned = planSteps(network, machine, { ...options, weightScales: options.numbers.weightScales });
-  if (quantised !== undefined) checkSharedScales(planned, quantised);
+  if (quantised !== undefined) {
+    checkSharedScales(planned, quantised);
+    checkOrder(machine, quantised);
+  }
   const isOnChip = options.fusion === true || condensesOnRead(options);
   const rule = options.fusion === true ? 'cheapest' : 'condensed';
   const steps = isOnChip
     ? planOnChip(planned, network.machineOutputs, machine, values, rule)
     : planInDram(planned, machine, values);
   return emitProgram(network, steps, machine, options.numbers, options, quantised);
+}
+
+/** Refuses sums that may leave the accumulator on an array that adds their products in another order than the reference. */
+function checkOrder({ name, peArray }: MachineConfig, { layers }: QuantisedNetwork): void {
+  if (peArray.products === 'flattened') return;
+  for (const { layer, weights, mayOverflow } of layers) {
+    if (weights !== undefined && mayOverflow !== false) {
+      throw new InputError(
+        `layer '${layer.name}': sums may leave the accumulator, and machine '${name}' adds products tap by tap; expected a wider peArray.accumulatorBits or peArray.products flattened`,
+      );
+    }
+  }
 }
 
 /** Refuses groups whose maxima are taken of sums, but whose filters are not scaled alike. */

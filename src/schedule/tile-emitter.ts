@@ -70,21 +70,7 @@ export class TileEmitter {
     const count = channels.end - channels.first;
     const common = { kind: kindCode(step.inputKind), buffer: featureBuffer, bufferAddress };
     if (this.layout.planarMaps.has(input)) {
-      const planeBytes = step.inputShape[1] * columns * this.values.elementBytes;
-      const stretchBytes = count * planeBytes;
-      return this.emitter.load(
-        {
-          ...common,
-          dramAddress: this.layout.maps.get(input)! + channels.first * planeBytes,
-          segments: 1,
-          dramPitch: 0,
-          stretchBytes,
-          runBytes: planePitch === planeBytes ? stretchBytes : planeBytes,
-          bufferSegmentPitch: 0,
-          bufferRunPitch: planePitch,
-        },
-        freeAfter,
-      );
+      return this.loadPlanarRows(input, rows, channels, bufferAddress, planePitch, freeAfter);
     }
     return this.emitter.load(
       {
@@ -102,6 +88,78 @@ export class TileEmitter {
       },
       freeAfter,
     );
+  }
+
+  /** The same of a map that lies [channel][row][column]. */
+  private loadPlanarRows(
+    input: string,
+    rows: RowRange,
+    channels: RowRange,
+    bufferAddress: number,
+    planePitch: number,
+    freeAfter: number,
+  ): number {
+    const { step } = this;
+    const { rowPitch } = this.tiled.tiling;
+    const { rowStep, rowOffset } = step.reading;
+    const rowBytes = step.inputShape[2] * this.values.elementBytes;
+    const planeBytes = step.inputShape[1] * rowStep * rowBytes;
+    const map = this.layout.maps.get(input)!;
+    const count = channels.end - channels.first;
+    const bandRows = rows.end - rows.first;
+    const common = { kind: kindCode(step.inputKind), buffer: featureBuffer };
+    if (rowStep === 1 && rowPitch === rowBytes && bandRows === step.inputShape[1]) {
+      const stretchBytes = count * planeBytes;
+      return this.emitter.load(
+        {
+          ...common,
+          bufferAddress,
+          dramAddress: map + channels.first * planeBytes,
+          segments: 1,
+          dramPitch: 0,
+          stretchBytes,
+          runBytes: planePitch === planeBytes ? stretchBytes : planeBytes,
+          bufferSegmentPitch: 0,
+          bufferRunPitch: planePitch,
+        },
+        freeAfter,
+      );
+    }
+    const first = map + channels.first * planeBytes + (rows.first * rowStep + rowOffset) * rowBytes;
+    if (rowStep === 1) {
+      return this.emitter.load(
+        {
+          ...common,
+          bufferAddress,
+          dramAddress: first,
+          segments: count,
+          dramPitch: planeBytes,
+          stretchBytes: bandRows * rowBytes,
+          runBytes: rowBytes,
+          bufferSegmentPitch: planePitch,
+          bufferRunPitch: rowPitch,
+        },
+        freeAfter,
+      );
+    }
+    let load = none;
+    for (let channel = 0; channel < count; channel++) {
+      load = this.emitter.load(
+        {
+          ...common,
+          bufferAddress: bufferAddress + channel * planePitch,
+          dramAddress: first + channel * planeBytes,
+          segments: bandRows,
+          dramPitch: rowStep * rowBytes,
+          stretchBytes: rowBytes,
+          runBytes: rowBytes,
+          bufferSegmentPitch: rowPitch,
+          bufferRunPitch: 0,
+        },
+        freeAfter,
+      );
+    }
+    return load;
   }
 
   /** Emits the tile, which needs load `load` and transfer `store`; returns its number and that of its last transfer. */
@@ -183,6 +241,8 @@ export class TileEmitter {
       const runs = part.end - part.first;
       if (!part.isKept) {
         const isPlanar = this.layout.planarMaps.has(step.output);
+        const planeBytes = step.outputShape[1] * rowBytes;
+        const isWhole = mapBytes === planeBytes;
         transfer = emitter.store(
           {
             kind: kindCode(step.outputKind),
@@ -190,12 +250,15 @@ export class TileEmitter {
             bufferAddress: source,
             ...(isPlanar
               ? {
-                  dramAddress: this.layout.maps.get(step.output)! + (first + part.first) * mapBytes,
-                  segments: 1,
-                  dramPitch: 0,
-                  stretchBytes: runs * mapBytes,
-                  runBytes: runs * mapBytes,
-                  bufferSegmentPitch: 0,
+                  dramAddress:
+                    this.layout.maps.get(step.output)! +
+                    (first + part.first) * planeBytes +
+                    rows.first * rowBytes,
+                  segments: isWhole ? 1 : runs,
+                  dramPitch: isWhole ? 0 : planeBytes,
+                  stretchBytes: isWhole ? runs * mapBytes : mapBytes,
+                  runBytes: isWhole ? runs * mapBytes : mapBytes,
+                  bufferSegmentPitch: isWhole ? 0 : mapBytes,
                   bufferRunPitch: 0,
                 }
               : {

@@ -31,6 +31,7 @@ import {
   type Workload,
   workloadOf,
 } from './geometry.ts';
+import { Shortages, shortageText } from './shortages.ts';
 import { ratioOf, type Step } from './steps.ts';
 
 export interface Tiling {
@@ -189,9 +190,11 @@ export function rankTilings(
     best.length = Math.min(best.length, count);
   }
   if (found === 0 && mustFit) {
-    throw new InputError(
-      `layer '${step.name}' doesn't fit machine '${machine.name}': ${shortages.smallest()}`,
+    const text = shortageText(
+      machine,
+      (other, noted) => candidates(step, other, values, noted, noLimits(other)).next().done !== true,
     );
+    throw new InputError(`layer '${step.name}' doesn't fit machine '${machine.name}': ${text}`);
   }
   return { best, candidates: found };
 }
@@ -219,26 +222,6 @@ function checkCommandRanges(step: Step): void {
   check('padding', Math.max(work.padTop, Math.abs(work.padLeft)), fieldMaximum('compute', 'padLeft'));
   if (step.pooling !== undefined) {
     check('pooling stride', Math.max(...step.pooling.stride), fieldMaximum('postProcess', 'strideRows'));
-  }
-}
-
-/** Remembers, for every buffer that refused a candidate, the least it would have needed. */
-class Shortages {
-  private readonly needs = new Map<keyof MachineConfig['buffers'], number>();
-
-  constructor(private readonly machine: MachineConfig) {}
-
-  /** Whether `bytes` fit the buffer; if not, it is noted. */
-  fits(buffer: keyof MachineConfig['buffers'], bytes: number): boolean {
-    if (bytes <= this.machine.buffers[buffer].bytes) return true;
-    this.needs.set(buffer, Math.min(bytes, this.needs.get(buffer) ?? Number.POSITIVE_INFINITY));
-    return false;
-  }
-
-  smallest(): string {
-    const [buffer, bytes] = [...this.needs].sort((a, b) => a[1] - b[1])[0] ?? ['feature', 0];
-    const has = this.machine.buffers[buffer].bytes;
-    return `the smallest tile needs ${bytes} bytes of the ${buffer} buffer, which has ${has}; expected ${bytes - has} bytes more`;
   }
 }
 
@@ -441,7 +424,8 @@ export function rowPitches(
   if (banks === Number.POSITIVE_INFINITY) return [tightest];
   const { isRowPitchClean } = readingOf(step, machine);
   for (let pitch = columns; pitch < columns + banks; pitch++) {
-    if (isRowPitchClean({ ...work, channels: 1, outColumns: step.convolvedShape[2], rowPitch: pitch }, banks))
+    const placement = { ...work, channels: 1, outColumns: step.convolvedShape[2], rowPitch: pitch };
+    if (isRowPitchClean(placement, machine.peArray, banks))
       return pitch === columns ? [tightest] : [pitch * elementBytes, tightest];
   }
   return [tightest];
@@ -460,7 +444,7 @@ function padding(
   { elementBytes }: ValueSizes,
   planeBytes: number,
 ): number {
-  const remainder = readingOf(step, machine).planeRemainder(work);
+  const remainder = readingOf(step, machine).planeRemainder(work, machine.peArray);
   if (remainder === undefined || work.channelsPerGroup === 1) return 0;
   const { banks } = machine.buffers.feature;
   if (banks === Number.POSITIVE_INFINITY) return 0;
@@ -591,8 +575,7 @@ export function estimateCost(
   const atOnce = isStream ? 1 : columnsAtOnce(machine.postProcessing.crossChannelPool, ratio);
   const postCycles = (filters / ratio) * Math.max(ratio / atOnce, vectorCycles);
   const dataflow = dataflowOf(machine.peArray);
-  const products = (taps * work.channelsPerGroup) / chunkCount;
-  const size = { pixels, products, filters: largest.filters };
+  const size = { pixels, channels: work.channelsPerGroup / chunkCount, taps, filters: largest.filters };
   const arrayCycles = isStream
     ? folds * filters * conflict
     : largest.groups * chunkCount * dataflow.closedForm(size, machine.peArray, conflict);

@@ -286,6 +286,7 @@ describe('a program that lacks a token', () => {
       dataflow: 'output-stationary',
       feed: 'broadcast',
       foldOverlap: true,
+      products: 'flattened',
       activationBits: 8,
       weightBits: 8,
       accumulatorBits: 32,

@@ -6,8 +6,12 @@ import { sum } from '../../src/core/integers.ts';
 import type { MachineConfig } from '../../src/hw/machine/config.ts';
 import { dataflowNames } from '../../src/hw/pe-array/config.ts';
 import { dataflowOf } from '../../src/hw/pe-array/dataflows/index.ts';
+import { readMachineFile } from '../../src/import/machine-yaml.ts';
+import { readModel } from '../../src/import/model-yaml.ts';
 import { runInteger } from '../../src/quant/integer-executor.ts';
 import { layerNetwork } from '../../src/quant/layers.ts';
+import { defaultNumbers } from '../../src/quant/numbers.ts';
+import type { QuantisedNetwork } from '../../src/quant/quantised.ts';
 import { convolvedRowsFor, workloadOf } from '../../src/schedule/geometry.ts';
 import { compileProgram, type Program } from '../../src/schedule/program.ts';
 import { runProgram } from '../../src/schedule/run.ts';
@@ -24,6 +28,7 @@ interface Dataflow {
   readonly dataflow: MachineConfig['peArray']['dataflow'];
   readonly feed: MachineConfig['peArray']['feed'];
   readonly foldOverlap: boolean;
+  readonly products: MachineConfig['peArray']['products'];
 }
 
 const anyDataflow: fc.Arbitrary<Dataflow> = fc.noBias(
@@ -31,11 +36,13 @@ const anyDataflow: fc.Arbitrary<Dataflow> = fc.noBias(
     dataflow: fc.constantFrom(...dataflowNames),
     feed: fc.constantFrom('broadcast' as const, 'systolic' as const),
     foldOverlap: fc.boolean(),
+    products: fc.constantFrom('flattened' as const, 'channels' as const),
   }),
 );
 
-/** The machine with another dataflow, and what that needs or does not have. */
-function withDataflow(machine: MachineConfig, flow: Dataflow): MachineConfig {
+/** The machine with another dataflow for a network, and what that needs or does not have. */
+function withDataflow(machine: MachineConfig, flow: Dataflow, quantised: QuantisedNetwork): MachineConfig {
+  const mayOverflow = quantised.layers.some((layer) => layer.mayOverflow !== false);
   const { peArray, postProcessing, buffers } = machine;
   const unit = postProcessing.crossChannelPool;
   const isUsual = flow.dataflow === 'output-stationary';
@@ -44,6 +51,7 @@ function withDataflow(machine: MachineConfig, flow: Dataflow): MachineConfig {
     peArray: {
       ...peArray,
       ...flow,
+      products: isUsual || mayOverflow ? 'flattened' : flow.products,
       depthwise: isUsual && flow.feed === 'broadcast' ? peArray.depthwise : null,
     },
     buffers: {
@@ -79,8 +87,8 @@ describe('accelerator = integer executor', () => {
         fc.nat(),
         async (recipe, { machine: drawn, numbers }, flow, virtualFeatureMaps, fusion, seed) => {
           const network = layerNetwork(buildNetwork(recipe));
-          const machine = withDataflow(drawn, flow);
           const quantised = randomIntegers(network, numbers, seed);
+          const machine = withDataflow(drawn, flow, quantised);
           let program: Program;
           try {
             program = compileProgram(network, machine, { virtualFeatureMaps, fusion, numbers }, quantised);
@@ -141,6 +149,7 @@ describe('accelerator = integer executor', () => {
             pooled.some(({ poolKind }) => poolKind > 0),
           );
           if (name === 'output-stationary') return;
+          note(`${name}: rows of ${machine.peArray.products}`);
           const { peArray, buffers } = machine;
           const sizes = own.map((tile) => {
             const pixels = Math.ceil((tile.outRows * tile.outColumns) / peArray.rows) * peArray.rows;
@@ -157,7 +166,7 @@ describe('accelerator = integer executor', () => {
     );
     expect(ran).toBeGreaterThan(300);
     expect([...seen].filter(([, times]) => times < LEAST)).toEqual([]);
-    expect(seen.size).toBe(12 + 3 * 5 + 2 + 2);
+    expect(seen.size).toBe(12 + 3 * 5 + 2 + 2 + 4);
   });
 
   it('with an ideal, infinite memory, in the cycles of the array alone', { timeout: 120_000 }, async () => {
@@ -169,8 +178,9 @@ describe('accelerator = integer executor', () => {
         fc.nat(),
         async (recipe, { machine: drawn, numbers }, flow, seed) => {
           const network = layerNetwork(buildNetwork(recipe));
-          const machine: MachineConfig = { ...withDataflow(drawn, flow), memory: 'ideal-infinite' };
           const quantised = randomIntegers(network, numbers, seed);
+          const described = withDataflow(drawn, flow, quantised);
+          const machine: MachineConfig = { ...described, memory: 'ideal-infinite' };
           let program: Program;
           try {
             program = compileProgram(network, machine, { virtualFeatureMaps: true, numbers }, quantised);
@@ -188,12 +198,12 @@ describe('accelerator = integer executor', () => {
           program.steps.forEach(({ step, tiling }, index) => {
             if (step.convolution === undefined || tiling.isDepthwise || flow.foldOverlap) return;
             const work = workloadOf(step);
-            const products = work.channelsPerGroup * work.kernelRows * work.kernelColumns;
+            const products = { channels: work.channelsPerGroup, taps: work.kernelRows * work.kernelColumns };
             // Rows at the end that no pooling window needs are left out.
             const { first, end } = convolvedRowsFor(step, { first: 0, end: step.outputShape[1] });
             const size = {
               pixels: (end - first) * step.convolvedShape[2],
-              products,
+              ...products,
               filters: work.filtersPerGroup,
             };
             const cycles = work.groups * dataflowOf(flow).closedForm(size, machine.peArray);
@@ -205,5 +215,27 @@ describe('accelerator = integer executor', () => {
       ),
       { seed: 20261201, numRuns: 150 },
     );
+  });
+
+  it('is refused where products would be added in another order and the order matters', () => {
+    const edge = readMachineFile('hw-configs/edge-64.yaml');
+    const machine: MachineConfig = {
+      ...edge,
+      peArray: { ...edge.peArray, dataflow: 'weight-stationary', products: 'channels', depthwise: null },
+    };
+    const model =
+      'name: one\ninput: { shape: [3, 8, 8] }\nlayers:\n  - { op: convolution, name: only, filters: 8, kernel: 3 }\n';
+    const network = layerNetwork(readModel(model, 'one.yaml'));
+    const compile = (bits: number) => {
+      const numbers = {
+        ...defaultNumbers('multiplier'),
+        accumulator: { bits, overflow: 'saturate' as const },
+      };
+      const narrow = { ...machine, peArray: { ...machine.peArray, accumulatorBits: bits } };
+      const quantised = randomIntegers(network, numbers, 3);
+      return () => compileProgram(network, narrow, { virtualFeatureMaps: true, numbers }, quantised);
+    };
+    expect(compile(32)).not.toThrow();
+    expect(compile(17)).toThrow(/^layer 'only': sums may leave the accumulator, and machine 'edge-64' adds/);
   });
 });

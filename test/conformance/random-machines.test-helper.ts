@@ -197,6 +197,7 @@ const randomHardware: fc.Arbitrary<MachineConfig> = fc.noBias(
         dataflow: 'output-stationary' as const,
         feed: 'broadcast' as const,
         foldOverlap: true,
+        products: 'flattened' as const,
         activationBits: 8,
         weightBits: 8,
         accumulatorBits: 32,

@@ -21,6 +21,7 @@ const machineOf = (rows: number, columns: number): MachineConfig => ({
     dataflow: 'output-stationary',
     feed: 'broadcast',
     foldOverlap: true,
+    products: 'flattened',
     activationBits: 8,
     weightBits: 8,
     accumulatorBits: 32,

@@ -23,7 +23,7 @@ export const peArraySchema = z
     dataflow: z
       .enum(dataflowNames)
       .describe(
-        'What an element keeps. output-stationary: the sum of one pixel and filter; rows are pixels, columns filters, time products. weight-stationary: a weight; rows are products (input channel x kernel tap), columns filters, time pixels. input-stationary: a feature; rows are products, columns pixels, time filters',
+        'What an element keeps. output-stationary: the sum of one pixel and filter; rows are pixels, columns filters, time products. weight-stationary: a weight; rows are products of a sum, columns filters, time pixels. input-stationary: a feature; rows are products, columns pixels, time filters',
       ),
     feed: z
       .enum(['broadcast', 'systolic'])
@@ -36,6 +36,12 @@ export const peArraySchema = z
       .default(true)
       .describe(
         'true: a fold begins when the one before has read its last operands, and stationary operands come in while that one computes. false: every fold waits for its stationary operands, and for the one before to have left the array',
+      ),
+    products: z
+      .enum(['flattened', 'channels'])
+      .default('flattened')
+      .describe(
+        'What the rows of a weight- or input-stationary array hold at once. flattened: any consecutive products, tap after tap of an input channel. channels: input channels of one tap, so rows stay empty where there are fewer channels. In the second order sums are added otherwise: a network whose sums may leave the accumulator is refused',
       ),
     activationBits: z.int().min(2).max(16).describe('Most bits of an activation; values take 1 or 2 bytes'),
     weightBits: z.int().min(1).max(16).describe('Most bits of a weight; values take 1 or 2 bytes'),

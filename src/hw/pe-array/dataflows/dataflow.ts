@@ -6,6 +6,7 @@
 import { ceilDiv } from '../../../core/integers.ts';
 import type { DataflowName, PeArrayConfig } from '../config.ts';
 import type { FoldScratch, TapGeometry } from '../pe-array.ts';
+import type { Products } from './products.ts';
 
 /** A tile as the array sees it: one group of it, since all groups are alike. */
 export interface ArrayTile extends TapGeometry {
@@ -18,7 +19,10 @@ export interface ArrayTile extends TapGeometry {
 }
 
 /** The part of the array's parameters that decides about cycles. */
-export type ArrayGeometry = Pick<PeArrayConfig, 'rows' | 'columns' | 'dataflow' | 'feed' | 'foldOverlap'>;
+export type ArrayGeometry = Pick<
+  PeArrayConfig,
+  'rows' | 'columns' | 'dataflow' | 'feed' | 'foldOverlap' | 'products'
+>;
 
 /** Folds whose sums leave the array, or the accumulator buffer, together. */
 export interface Batch {
@@ -49,10 +53,8 @@ export interface GroupPlan {
 }
 
 /** A group's work without its geometry. */
-export interface GroupSize {
+export interface GroupSize extends Products {
   readonly pixels: number;
-  /** Products of one sum: input channels x kernel taps. */
-  readonly products: number;
   readonly filters: number;
 }
 
@@ -80,9 +82,12 @@ export interface Dataflow {
   featureLanes(array: ArrayGeometry): number;
   weightLanes(array: ArrayGeometry): number;
   /** Whether a row pitch keeps the reads of a step apart that lie in different rows. */
-  isRowPitchClean(placement: Omit<Placement, 'planePitch'>, banks: number): boolean;
+  isRowPitchClean(placement: Omit<Placement, 'planePitch'>, array: ArrayGeometry, banks: number): boolean;
   /** What a plane pitch must leave modulo the banks to keep channels apart; undefined if a step reads one channel. */
-  planeRemainder(placement: Pick<Placement, 'kernelRows' | 'kernelColumns'>): number | undefined;
+  planeRemainder(
+    placement: Pick<Placement, 'kernelRows' | 'kernelColumns'>,
+    array: ArrayGeometry,
+  ): number | undefined;
   /** About how many cycles a step's read of features takes. */
   meanConflict(placement: Placement, array: ArrayGeometry, banks: number): number;
   /** How a tile's group is cut, with the conflicts of every step. */

@@ -14,6 +14,7 @@ const arrays: fc.Arbitrary<ArrayGeometry> = fc.record({
   dataflow: fc.constantFrom(...dataflowNames),
   feed: fc.constantFrom('broadcast' as const, 'systolic' as const),
   foldOverlap: fc.boolean(),
+  products: fc.constantFrom('flattened' as const, 'channels' as const),
 });
 
 const tiles: fc.Arbitrary<ArrayTile> = fc
@@ -54,9 +55,22 @@ const tiles: fc.Arbitrary<ArrayTile> = fc
 
 const sizeOf = (tile: ArrayTile) => ({
   pixels: tile.outRows * tile.outColumns,
-  products: tile.channels * tile.kernelRows * tile.kernelColumns,
+  channels: tile.channels,
+  taps: tile.kernelRows * tile.kernelColumns,
   filters: tile.filters,
 });
+
+/** Products of every fold by the definition; a product is channel x taps + tap. */
+function foldsOf({ channels, taps }: { channels: number; taps: number }, array: ArrayGeometry): number[][] {
+  const cut = (products: number[]) =>
+    Array.from({ length: Math.ceil(products.length / array.rows) }, (_, fold) =>
+      products.slice(fold * array.rows, (fold + 1) * array.rows),
+    );
+  if (array.products === 'flattened') return cut(range(0, channels * taps, channels * taps));
+  return range(0, taps, taps).flatMap((tap) =>
+    cut(range(0, channels, channels).map((channel) => channel * taps + tap)),
+  );
+}
 
 /** Address of the feature of one product for one output pixel; undefined in the padding. */
 function addressOf(tile: ArrayTile, product: number, pixel: number): number | undefined {
@@ -85,7 +99,8 @@ const range = (first: number, count: number, end: number) =>
 
 /** Reads of features by the definition of each dataflow: fold by fold, cycle by cycle. */
 function bruteForceReads(tile: ArrayTile, array: ArrayGeometry, banks: number): number {
-  const { pixels, products, filters } = sizeOf(tile);
+  const { pixels, channels, taps, filters } = sizeOf(tile);
+  const products = channels * taps;
   const { rows, columns, dataflow } = array;
   let cycles = 0;
   if (dataflow === 'output-stationary') {
@@ -96,9 +111,9 @@ function bruteForceReads(tile: ArrayTile, array: ArrayGeometry, banks: number): 
       }
     }
   } else if (dataflow === 'weight-stationary') {
-    for (let product = 0; product < products; product += rows) {
+    for (const fold of foldsOf({ channels, taps }, array)) {
       for (let pixel = 0; pixel < pixels; pixel++) {
-        const read = range(product, rows, products).map((one) => addressOf(tile, one, pixel));
+        const read = fold.map((one) => addressOf(tile, one, pixel));
         cycles += readCycles(read, banks) * ceilDiv(filters, columns);
       }
     }
@@ -154,9 +169,11 @@ describe('every dataflow', () => {
         between(1, 20),
         between(1, 20),
         (pixels, products, filters, rows, columns) => {
-          const systolic = { rows, columns, feed: 'systolic', foldOverlap: false } as const;
+          const fold = { foldOverlap: false, products: 'flattened' } as const;
+          const systolic = { rows, columns, feed: 'systolic', ...fold } as const;
+          const size = { pixels, channels: products, taps: 1, filters };
           const cycles = (dataflow: ArrayGeometry['dataflow']) =>
-            dataflowOf({ dataflow }).closedForm({ pixels, products, filters }, { ...systolic, dataflow });
+            dataflowOf({ dataflow }).closedForm(size, { ...systolic, dataflow });
           const folds = (a: number, b: number) => Math.ceil(a / rows) * Math.ceil(b / columns);
           expect(cycles('output-stationary')).toBe(folds(pixels, filters) * (products + rows + columns - 2));
           expect(cycles('weight-stationary')).toBe(
@@ -177,7 +194,7 @@ describe('every dataflow', () => {
         const flow = dataflowOf(array);
         const side = Math.max(array.rows, array.columns);
         const { batches, traffic } = flow.plan(tile, array, side, foldScratch(side, side));
-        const { pixels, products, filters } = sizeOf(tile);
+        const { pixels, channels, taps, filters } = sizeOf(tile);
         const handed = sum(batches.map((batch) => batch.folds * batch.filters));
         expect(handed).toBe(ceilDiv(pixels, array.rows) * filters);
         // What is stationary is read once for each fold that needs it, what passes by once for each row (or column).
@@ -188,10 +205,12 @@ describe('every dataflow', () => {
           'weight-stationary': 1,
           'input-stationary': ceilDiv(pixels, columns),
         }[array.dataflow];
-        expect(weightReads).toBe(products * filters * times);
+        expect(weightReads).toBe(channels * taps * filters * times);
         const { values, firstValues } = traffic.sums;
         expect(firstValues).toBe(flow.keepsSums ? 0 : pixels * filters);
-        expect(values).toBe(flow.keepsSums ? 0 : pixels * filters * ceilDiv(products, rows));
+        expect(values).toBe(
+          flow.keepsSums ? 0 : pixels * filters * foldsOf({ channels, taps }, array).length,
+        );
       }),
       { seed: 6, numRuns: 500 },
     );
@@ -205,10 +224,10 @@ describe('every dataflow', () => {
         // A stride of the columns meets banks again, and so do taps apart.
         const tile = { ...drawn, elementBytes: 1, strideColumns: 1, dilationColumns: 1, ringRows: 0 };
         const clean = range(tile.columns, banks, tile.columns + banks).find((rowPitch) =>
-          flow.isRowPitchClean({ ...tile, rowPitch }, banks),
+          flow.isRowPitchClean({ ...tile, rowPitch }, array, banks),
         );
         if (clean === undefined) return;
-        const remainder = flow.planeRemainder(tile) ?? 0;
+        const remainder = flow.planeRemainder(tile, array) ?? 0;
         let planePitch = tile.rows * clean;
         while ((planePitch - remainder) % banks !== 0) planePitch++;
         const placed = { ...tile, rowPitch: clean, planePitch };

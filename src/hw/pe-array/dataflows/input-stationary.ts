@@ -1,6 +1,6 @@
 /**
  * Input-stationary: an element keeps one feature, of one product (its row) and one output pixel (its column). A fold is `rows`
- * products (input channel, kernel row, kernel column, in this order) times up to `columns` consecutive pixels; a step takes one
+ * products (products.ts has their order) times up to `columns` consecutive pixels; a step takes one
  * filter: one weight a row, and the sums of a column's rows go to the accumulator buffer. Folds run pixels outside, products
  * inside. A fold's features come in row by row, `rows` cycles, more where the pixels of a product meet in one bank.
  */
@@ -15,43 +15,44 @@ import {
   tapsOf,
 } from './dataflow.ts';
 import { isWrapClean, meanPixelConflict } from './pixel-lanes.ts';
+import { productAt, productPartCount, productParts } from './products.ts';
 
 export const inputStationary: Dataflow = {
   name: 'input-stationary',
   keepsSums: false,
   featureLanes: ({ columns }) => columns,
   weightLanes: ({ rows }) => rows,
-  isRowPitchClean: isWrapClean,
+  isRowPitchClean: (placement, _, banks) => isWrapClean(placement, banks),
   planeRemainder: () => undefined,
   meanConflict: (placement, { columns }, banks) => meanPixelConflict(placement, columns, banks),
 
   plan(tile, array, banks, scratch: FoldScratch) {
     const pixels = tile.outRows * tile.outColumns;
-    const taps = tapsOf(tile);
-    const parts = portions(taps * tile.channels, array.rows);
+    const products = { channels: tile.channels, taps: tapsOf(tile) };
+    const parts = productParts(products, array);
     const folds: StationaryFold[] = [];
     const feature = { reads: 0, bytes: 0 };
     const weight = { reads: 0, bytes: 0 };
     const sums = { steps: 0, values: 0, firstSteps: 0, firstValues: 0 };
     portions(pixels, array.columns).forEach((lanes, block) => {
       const tapCycles = productCycles(tile, block * array.columns, array.columns, banks, scratch);
-      parts.forEach((products, part) => {
+      for (const { first, count } of parts) {
         let reads = 0;
-        for (let product = part * array.rows; product < part * array.rows + products; product++) {
-          reads += tapCycles[product % taps]!;
+        for (let product = first; product < first + count; product++) {
+          reads += tapCycles[productAt(product, products, array).tap]!;
         }
         folds.push({
-          load: array.rows + (reads - products),
+          load: array.rows + (reads - count),
           steps: tile.filters,
           stepCycles: tile.filters,
         });
         feature.reads += reads;
-        feature.bytes += products * lanes * tile.elementBytes;
+        feature.bytes += count * lanes * tile.elementBytes;
         weight.reads += tile.filters;
-        weight.bytes += products * tile.filters * tile.weightBytes;
+        weight.bytes += count * tile.filters * tile.weightBytes;
         sums.steps += tile.filters;
         sums.values += tile.filters * lanes;
-      });
+      }
       sums.firstSteps += tile.filters;
       sums.firstValues += tile.filters * lanes;
     });
@@ -59,8 +60,8 @@ export const inputStationary: Dataflow = {
     return { batches: [stationaryBatch(folds, array, vectors)], traffic: { feature, weight, sums } };
   },
 
-  closedForm({ pixels, products, filters }, array, conflict = 1) {
-    const folds = ceilDiv(products, array.rows) * ceilDiv(pixels, array.columns);
+  closedForm({ pixels, filters, ...products }, array, conflict = 1) {
+    const folds = productPartCount(products, array) * ceilDiv(pixels, array.columns);
     return stationaryCycles(folds, array.rows * conflict, filters, array);
   },
 };

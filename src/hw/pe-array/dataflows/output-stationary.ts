@@ -13,7 +13,7 @@ export const outputStationary: Dataflow = {
   keepsSums: true,
   featureLanes: ({ rows }) => rows,
   weightLanes: ({ columns }) => columns,
-  isRowPitchClean: isWrapClean,
+  isRowPitchClean: (placement, _, banks) => isWrapClean(placement, banks),
   planeRemainder: () => undefined,
   meanConflict: (placement, { rows }, banks) => meanPixelConflict(placement, rows, banks),
 
@@ -44,8 +44,8 @@ export const outputStationary: Dataflow = {
     };
   },
 
-  closedForm({ pixels, products, filters }, array, conflict = 1) {
+  closedForm({ pixels, channels, taps, filters }, array, conflict = 1) {
     const folds = ceilDiv(pixels, array.rows) * ceilDiv(filters, array.columns);
-    return folds * (products * conflict + (array.foldOverlap ? 0 : skewCycles(array)));
+    return folds * (channels * taps * conflict + (array.foldOverlap ? 0 : skewCycles(array)));
   },
 };

@@ -1,6 +1,6 @@
 /**
  * Weight-stationary: an element keeps one weight, of one product (its row) and one filter (its column). A fold is `rows`
- * products (input channel, kernel row, kernel column, in this order) times up to `columns` filters; a step takes one output
+ * products (products.ts has their order) times up to `columns` filters; a step takes one output
  * pixel: one feature a row, and the sums of a column's rows go to the accumulator buffer. Folds run filters outside, products
  * inside. A fold's weights come in row by row, `rows` cycles.
  */
@@ -8,6 +8,7 @@ import { ceilDiv, sum } from '../../../core/integers.ts';
 import { conflictCycles } from '../../buffers/buffers.ts';
 import { type FoldScratch, foldScratch, type TapGeometry } from '../pe-array.ts';
 import {
+  type ArrayGeometry,
   type ArrayTile,
   type Dataflow,
   portions,
@@ -16,6 +17,7 @@ import {
   stationaryCycles,
   tapsOf,
 } from './dataflow.ts';
+import { type ProductPart, productAt, productPartCount, productParts } from './products.ts';
 
 export const weightStationary: Dataflow = {
   name: 'weight-stationary',
@@ -23,12 +25,13 @@ export const weightStationary: Dataflow = {
   featureLanes: ({ rows }) => rows,
   weightLanes: ({ columns }) => columns,
 
-  isRowPitchClean: ({ kernelRows, kernelColumns, dilationRows, rowPitch }, banks) =>
-    kernelRows === 1 || (dilationRows * rowPitch - kernelColumns) % banks === 0,
-  planeRemainder: tapsOf,
+  isRowPitchClean: ({ kernelRows, kernelColumns, dilationRows, rowPitch }, { products }, banks) =>
+    products === 'channels' || kernelRows === 1 || (dilationRows * rowPitch - kernelColumns) % banks === 0,
+  planeRemainder: (placement, { products }) => (products === 'channels' ? 1 : tapsOf(placement)),
 
-  meanConflict(placement, { rows }, banks) {
-    const parts = portions(tapsOf(placement) * placement.channels, rows).slice(0, sampledParts);
+  meanConflict(placement, array, banks) {
+    const products = { channels: placement.channels, taps: tapsOf(placement) };
+    const parts = productParts(products, array).slice(0, sampledParts);
     const inside = {
       rows: Number.POSITIVE_INFINITY,
       columns: Number.POSITIVE_INFINITY,
@@ -37,26 +40,26 @@ export const weightStationary: Dataflow = {
     };
     const onePixel = { outRows: 1, outColumns: 1, repeatRows: 1, repeatColumns: 1, ringRows: 0, ringRow: 0 };
     const tile = { ...placement, ...inside, ...onePixel, elementBytes: 1 };
-    return sum(pixelCycles(tile, parts, rows, banks, foldScratch(rows, banks))) / parts.length;
+    return sum(pixelCycles(tile, parts, array, banks, foldScratch(array.rows, banks))) / parts.length;
   },
 
   plan(tile, array, banks, scratch) {
     const pixels = tile.outRows * tile.outColumns;
     const blocks = portions(tile.filters, array.columns);
-    const parts = portions(tapsOf(tile) * tile.channels, array.rows);
-    const cycles = pixelCycles(tile, parts, array.rows, banks, scratch);
+    const parts = productParts({ channels: tile.channels, taps: tapsOf(tile) }, array);
+    const cycles = pixelCycles(tile, parts, array, banks, scratch);
     const folds: StationaryFold[] = [];
     const feature = { reads: 0, bytes: 0 };
     const weight = { reads: 0, bytes: 0 };
     const sums = { steps: 0, values: 0, firstSteps: 0, firstValues: 0 };
     for (const filters of blocks) {
-      parts.forEach((products, part) => {
+      parts.forEach(({ count }, part) => {
         const stepCycles = cycles[part]!;
         folds.push({ load: array.rows, steps: pixels, stepCycles });
         feature.reads += stepCycles;
-        feature.bytes += pixels * products * tile.elementBytes;
-        weight.reads += products;
-        weight.bytes += products * filters * tile.weightBytes;
+        feature.bytes += pixels * count * tile.elementBytes;
+        weight.reads += count;
+        weight.bytes += count * filters * tile.weightBytes;
         sums.steps += pixels;
         sums.values += pixels * filters;
       });
@@ -67,8 +70,8 @@ export const weightStationary: Dataflow = {
     return { batches: [stationaryBatch(folds, array, vectors)], traffic: { feature, weight, sums } };
   },
 
-  closedForm({ pixels, products, filters }, array, conflict = 1) {
-    const folds = ceilDiv(products, array.rows) * ceilDiv(filters, array.columns);
+  closedForm({ pixels, filters, ...products }, array, conflict = 1) {
+    const folds = productPartCount(products, array) * ceilDiv(filters, array.columns);
     return stationaryCycles(folds, array.rows, pixels * conflict, array);
   },
 };
@@ -78,9 +81,9 @@ const sampledParts = 32;
 
 /** Cycles of all pixels, for every part of the products: a step reads the features of one part's products. */
 function pixelCycles(
-  tile: Omit<ArrayTile, 'filters' | 'weightBytes' | 'channels'>,
-  parts: readonly number[],
-  rows: number,
+  tile: Omit<ArrayTile, 'filters' | 'weightBytes'>,
+  parts: readonly ProductPart[],
+  array: ArrayGeometry,
   banks: number,
   { addresses, tally }: FoldScratch,
 ): number[] {
@@ -89,18 +92,18 @@ function pixelCycles(
   const pitch = tile.rowPitch / tile.elementBytes;
   const plane = tile.planePitch / tile.elementBytes;
   const meetsNone = banks === Number.POSITIVE_INFINITY;
-  if (meetsNone || (isConsecutive(tile, pitch, plane, banks) && rows <= banks))
+  const products = { channels: tile.channels, taps };
+  if (meetsNone || (isConsecutive(tile, pitch, plane, array, banks) && array.rows <= banks))
     return parts.map(() => pixels);
-  return parts.map((products, part) => {
+  return parts.map(({ first, count }) => {
+    const reading = Array.from({ length: count }, (_, index) => productAt(first + index, products, array));
     let cycles = 0;
     for (let row = 0; row < tile.outRows; row++) {
       const top = Math.floor((row * tile.strideRows) / tile.repeatRows) - tile.padTop;
       for (let column = 0; column < tile.outColumns; column++) {
         const left = Math.floor((column * tile.strideColumns) / tile.repeatColumns) - tile.padLeft;
         let reads = 0;
-        for (let product = part * rows; product < part * rows + products; product++) {
-          const channel = Math.floor(product / taps);
-          const tap = product - channel * taps;
+        for (const { channel, tap } of reading) {
           const kernelRow = Math.floor(tap / tile.kernelColumns);
           const y = top + kernelRow * tile.dilationRows;
           const x = left + (tap - kernelRow * tile.kernelColumns) * tile.dilationColumns;
@@ -116,7 +119,14 @@ function pixelCycles(
 }
 
 /** Whether the features of consecutive products lie in consecutive banks, whatever the pixel. */
-function isConsecutive(tile: TapGeometry, pitch: number, plane: number, banks: number): boolean {
+function isConsecutive(
+  tile: TapGeometry,
+  pitch: number,
+  plane: number,
+  { products }: ArrayGeometry,
+  banks: number,
+): boolean {
+  if (products === 'channels') return (plane - 1) % banks === 0;
   const hasRows = tile.kernelRows > 1;
   return (
     (!hasRows || (tile.ringRows === 0 && (tile.dilationRows * pitch - tile.kernelColumns) % banks === 0)) &&
