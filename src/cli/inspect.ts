@@ -70,7 +70,7 @@ export function addInspect(program: Command, output: Output): void {
       const compileOptions = { virtualFeatureMaps, fusion, numbers: numbersOf(loaded, numbersOn(machine)) };
       if (options.explain !== undefined) {
         const explanation = await explainLayer(network, machine, compileOptions, options.explain);
-        const explained = explanationReport(explanation);
+        const explained = explanationReport(explanation, machine);
         output.report(explained, options.json, (style) => explanationTable(explained, style));
         return;
       }

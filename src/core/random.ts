@@ -11,9 +11,10 @@ export function hashSeed(text: string, seed: number): number {
 
 /** A stream of uniform 32-bit unsigned integers (mulberry32; period 2^32). */
 export function randomStream(seed: number): () => number {
-  let state = seed >>> 0;
+  // Signed: V8 keeps 32 signed bits in a word, but allocates for a larger number at every call.
+  let state = seed | 0;
   return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
+    state = (state + 0x6d2b79f5) | 0;
     let x = Math.imul(state ^ (state >>> 15), state | 1);
     x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
     return (x ^ (x >>> 14)) >>> 0;

@@ -1,10 +1,12 @@
 /** The gates and buffers of a machine: names in JSON, and the figures that follow from what synthesis found. */
 import { z } from 'zod';
 import { sum } from '../core/integers.ts';
+import { memoriesOf } from '../hw/buffers/memories.ts';
 import { crossChannelBytes, describeCrossChannelPool } from '../hw/cross-channel-pool/config.ts';
 import { bufferNames } from '../hw/isa/formats.ts';
 import { bufferBytes, type MachineConfig, totalBufferBytes } from '../hw/machine/config.ts';
 import { queueBits } from '../hw/machine/verilog.ts';
+import { sramAreaSource, sramSquareMicrometres } from '../hw/sram-area.ts';
 import { paperClaims } from './comparison.ts';
 import { reportSchemaVersion } from './run-report.ts';
 import { grouped } from './tables.ts';
@@ -57,6 +59,21 @@ export const areaReportSchema = z.strictObject({
     )
     .describe('On-chip storage; no gate of a memory is counted among the units'),
   totalBufferBytes: z.int(),
+  sramArea: z
+    .strictObject({
+      memories: z.array(
+        z.strictObject({
+          name: z.string(),
+          banks: z.int().min(1),
+          bankBytes: z.number().min(0),
+          ports: z.union([z.literal(1), z.literal(2)]),
+          squareMicrometres: z.number().min(0).describe('Of all banks'),
+        }),
+      ),
+      squareMicrometres: z.number().min(0),
+    })
+    .optional()
+    .describe('Memories at 45 nm by a model of capacity and ports; what is held in flip-flops is not in it'),
   sramEstimate: z
     .strictObject({ gatesPerBit: z.number(), gates: z.number() })
     .optional()
@@ -127,6 +144,7 @@ export function areaReport(machine: MachineConfig, area: MeasuredArea, how: Area
       ...(registerBytes === 0 ? [] : [{ name: 'crossChannel', bits: 8 * registerBytes, inGates: true }]),
     ].filter(({ bits }) => bits > 0),
     totalBufferBytes: bytes,
+    sramArea: sramArea(machine),
     ...(how.sramGatesPerBit !== undefined && {
       sramEstimate: { gatesPerBit: how.sramGatesPerBit, gates: memoryBits * how.sramGatesPerBit },
     }),
@@ -144,6 +162,18 @@ export function areaReport(machine: MachineConfig, area: MeasuredArea, how: Area
     method: `${how.synthesiser}: ${how.passes}; cells of ${how.library}; one instance of each module, what it instantiates apart, times its instances`,
     conventions: conventionsOf(machine, how),
   };
+}
+
+/** The memories of every buffer that the machine has, and their area at 45 nm. */
+export function sramArea(machine: MachineConfig): NonNullable<AreaReport['sramArea']> {
+  const memories = bufferNames
+    .filter((name) => bufferBytes(machine, name) > 0)
+    .map((name) => {
+      const { banks, bankBytes, ports } = memoriesOf(machine, name);
+      const squareMicrometres = banks * sramSquareMicrometres(bankBytes, ports);
+      return { name, banks, bankBytes, ports, squareMicrometres };
+    });
+  return { memories, squareMicrometres: sum(memories.map((memory) => memory.squareMicrometres)) };
 }
 
 /** What the cross-channel pooling unit costs in gates. */
@@ -186,6 +216,7 @@ function conventionsOf(machine: MachineConfig, how: AreaMethod): string[] {
       : [
           `The table's bits are counted once; ${peArray.rows} lanes that read it in the same cycle need as many copies or ports.`,
         ]),
+    sramAreaSource,
     ...unitConventions(machine),
     ...(how.sramGatesPerBit === undefined
       ? []

@@ -64,17 +64,40 @@ function unitsTable({ units, totalGates, totalFlipFlops }: AreaReport, style: St
   );
 }
 
-function buffersTable({ buffers, totalBufferBytes, sramEstimate }: AreaReport, style: Style): string {
+function buffersTable(report: AreaReport, style: Style): string {
+  const { buffers, totalBufferBytes, sramEstimate, sramArea } = report;
+  const area = (name: string): string[] => {
+    const memory = sramArea?.memories.find((one) => one.name === name);
+    if (memory === undefined) return ['', '', ''];
+    return [grouped(memory.banks), grouped(memory.ports), decimal(memory.squareMicrometres, 0)];
+  };
   return formatTable(
-    [left('On-chip storage'), right('bits'), right('bytes'), left('')],
+    [
+      left('On-chip storage'),
+      right('bits'),
+      right('bytes'),
+      right('banks'),
+      right('ports'),
+      right('um2, 45 nm'),
+      { ...left(''), shrinks: true },
+    ],
     [
       ...buffers.map(({ name, bits, inGates }) => [
         name,
         grouped(bits),
         grouped(bits / 8),
-        inGates ? 'flip-flops, among the gates' : '',
+        ...area(name),
+        inGates ? 'among the gates' : '',
       ]),
-      ['total', grouped(8 * totalBufferBytes), grouped(totalBufferBytes), ''],
+      [
+        'total',
+        grouped(8 * totalBufferBytes),
+        grouped(totalBufferBytes),
+        '',
+        '',
+        sramArea === undefined ? '' : decimal(sramArea.squareMicrometres, 0),
+        '',
+      ],
       ...(sramEstimate === undefined
         ? []
         : [
@@ -82,7 +105,10 @@ function buffersTable({ buffers, totalBufferBytes, sramEstimate }: AreaReport, s
               'estimated gates',
               decimal(sramEstimate.gates, 0),
               '',
-              `at ${sramEstimate.gatesPerBit} a bit, not counted above`,
+              '',
+              '',
+              '',
+              `at ${sramEstimate.gatesPerBit} a bit`,
             ],
           ]),
     ],

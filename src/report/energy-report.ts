@@ -2,10 +2,11 @@
 import { z } from 'zod';
 import { product } from '../core/integers.ts';
 import type { SramStatistics } from '../hw/buffers/buffers.ts';
+import { memoriesOf } from '../hw/buffers/memories.ts';
 import { dramEnergy } from '../hw/dram/energy.ts';
 import { additionPicojoules, multiplicationPicojoules, sramPicojoulesPerByte } from '../hw/energy.ts';
 import type { BufferName } from '../hw/isa/formats.ts';
-import { bufferBytes, type MachineConfig } from '../hw/machine/config.ts';
+import type { MachineConfig } from '../hw/machine/config.ts';
 import type { StepResult } from '../hw/machine/machine.ts';
 import { ratioOf, type Step } from '../schedule/steps.ts';
 
@@ -100,7 +101,6 @@ function memoryOf(name: keyof SramStatistics, machine: MachineConfig): [bytes: n
     const valueBytes = position === 'before' ? machine.peArray.accumulatorBits / 8 : 2;
     return [machine.peArray.rows * depth * valueBytes, 2];
   }
-  const bytes = bufferBytes(machine, name satisfies BufferName);
-  // Written by DMA or a unit while another reads: every buffer but the table has two ports.
-  return [name === 'feature' ? bytes / machine.buffers.feature.banks : bytes, name === 'table' ? 1 : 2];
+  const { bankBytes, ports } = memoriesOf(machine, name satisfies BufferName);
+  return [bankBytes, ports];
 }

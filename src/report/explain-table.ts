@@ -1,7 +1,9 @@
 /** Why a layer is cut as it is, as JSON and as tables. */
 import { z } from 'zod';
+import type { MachineConfig } from '../hw/machine/config.ts';
 import type { ExplainedTiling, Explanation } from '../schedule/explain.ts';
 import { trafficWeight } from '../schedule/tiling.ts';
+import { fusionExplanationSchema, fusionReport, fusionTable } from './explain-fusion-table.ts';
 import { formatTable, grouped, percent, type Style, wrapText } from './tables.ts';
 
 const count = z.int().min(0);
@@ -34,12 +36,16 @@ export const explanationSchema = z.strictObject({
         estimateError: z.number().describe('Estimated cycles / simulated cycles - 1'),
       }),
     )
-    .describe('The chosen one, then the runners-up'),
+    .describe('The chosen one, then the runners-up; layer by layer'),
+  fusion: fusionExplanationSchema
+    .nullable()
+    .describe('With --fusion on, where maps of the layer stay on chip: its pass'),
 });
 
 export type ExplanationReport = z.output<typeof explanationSchema>;
 
-export function explanationReport({ step, candidates, tilings, bounds }: Explanation): ExplanationReport {
+export function explanationReport(explanation: Explanation, machine: MachineConfig): ExplanationReport {
+  const { step, candidates, tilings, bounds, fusion } = explanation;
   return {
     layer: step.name,
     candidates,
@@ -51,6 +57,7 @@ export function explanationReport({ step, candidates, tilings, bounds }: Explana
       dramBytes: one.dramBytes,
       estimateError: one.cost.cycles / one.cycles - 1,
     })),
+    fusion: fusion === undefined ? null : fusionReport(fusion, machine),
   };
 }
 
@@ -82,6 +89,7 @@ export function explanationTable(report: ExplanationReport, style: Style): strin
     ['  output', ({ estimate }) => whole(estimate.outputBytes)],
   ];
   return [
+    report.fusion === null ? '' : fusionTable(report.fusion, style),
     wrapText(
       `${layer}: the best of ${grouped(candidates)} tilings that fit. At least ${grouped(bounds.computeCycles)} cycles to compute and ${grouped(bounds.dramCycles)} to move the chosen one's bytes.`,
     ),

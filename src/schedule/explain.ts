@@ -2,6 +2,7 @@
 import { InputError } from '../core/diagnostics.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import type { LayeredNetwork } from '../quant/layers.ts';
+import { explainFusion, type FusionExplanation } from './explain-fusion.ts';
 import type { TiledStep } from './layout.ts';
 import { passBounds, type StepBounds } from './minima.ts';
 import { type CompileOptions, compileProgram, emitProgram } from './program.ts';
@@ -21,6 +22,8 @@ export interface Explanation {
   /** The one that is taken first, then the runners-up. */
   readonly tilings: readonly ExplainedTiling[];
   readonly bounds: StepBounds;
+  /** With fusion, where maps of the layer stay on chip; the tilings are those of layer by layer all the same. */
+  readonly fusion: FusionExplanation | undefined;
 }
 
 const shown = 4;
@@ -46,6 +49,10 @@ export async function explainLayer(
     throw new InputError(`--explain: the machine computes no layer '${layer}', expected one of ${names}`);
   }
   const { step } = program.steps[index]!;
+  const fusion =
+    options.fusion === true
+      ? await explainFusion(network, machine, options, compileProgram(network, machine, options), index)
+      : undefined;
   const { best, candidates } = rankTilings(step, machine, program.values, shown);
   const tilings: ExplainedTiling[] = [];
   for (const rated of best) {
@@ -54,5 +61,6 @@ export async function explainLayer(
     const { startCycle, endCycle, dram } = result.steps[index]!;
     tilings.push({ ...rated, cycles: endCycle - startCycle, dramBytes: dram.readBytes + dram.writeBytes });
   }
-  return { step, candidates, tilings, bounds: passBounds([step], tilings[0]!.dramBytes, machine) };
+  const bounds = passBounds([step], tilings[0]!.dramBytes, machine);
+  return { step, candidates, tilings, bounds, fusion };
 }

@@ -31,6 +31,7 @@ import {
   type Workload,
   workloadOf,
 } from './geometry.ts';
+import { Shortages, shortageText } from './shortages.ts';
 import { ratioOf, type Step } from './steps.ts';
 
 export interface Tiling {
@@ -189,9 +190,11 @@ export function rankTilings(
     best.length = Math.min(best.length, count);
   }
   if (found === 0 && mustFit) {
-    throw new InputError(
-      `layer '${step.name}' doesn't fit machine '${machine.name}': ${shortages.smallest()}`,
+    const text = shortageText(
+      machine,
+      (other, noted) => candidates(step, other, values, noted, noLimits(other)).next().done !== true,
     );
+    throw new InputError(`layer '${step.name}' doesn't fit machine '${machine.name}': ${text}`);
   }
   return { best, candidates: found };
 }
@@ -219,26 +222,6 @@ function checkCommandRanges(step: Step): void {
   check('padding', Math.max(work.padTop, Math.abs(work.padLeft)), fieldMaximum('compute', 'padLeft'));
   if (step.pooling !== undefined) {
     check('pooling stride', Math.max(...step.pooling.stride), fieldMaximum('postProcess', 'strideRows'));
-  }
-}
-
-/** Remembers, for every buffer that refused a candidate, the least it would have needed. */
-class Shortages {
-  private readonly needs = new Map<keyof MachineConfig['buffers'], number>();
-
-  constructor(private readonly machine: MachineConfig) {}
-
-  /** Whether `bytes` fit the buffer; if not, it is noted. */
-  fits(buffer: keyof MachineConfig['buffers'], bytes: number): boolean {
-    if (bytes <= this.machine.buffers[buffer].bytes) return true;
-    this.needs.set(buffer, Math.min(bytes, this.needs.get(buffer) ?? Number.POSITIVE_INFINITY));
-    return false;
-  }
-
-  smallest(): string {
-    const [buffer, bytes] = [...this.needs].sort((a, b) => a[1] - b[1])[0] ?? ['feature', 0];
-    const has = this.machine.buffers[buffer].bytes;
-    return `the smallest tile needs ${bytes} bytes of the ${buffer} buffer, which has ${has}; expected ${bytes - has} bytes more`;
   }
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { BufferName } from '../isa/formats.ts';
 
 // A buffer address has 24 bits in a command.
-const maximumBytes = 2 ** 24;
+export const maximumBytes = 2 ** 24;
 
 const size = (meaning: string) =>
   z.strictObject({ bytes: z.int().min(1).max(maximumBytes).describe(meaning) });
