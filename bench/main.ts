@@ -21,6 +21,11 @@ const benches: Record<
       'What the mapping search reaches on edge-256: utilisation, traffic, conventions, beside the targets',
     load: () => import('./mapping.ts'),
   },
+  peers: {
+    summary:
+      'Our cycles on machines of the size of known ones, beside what was published or measured for those',
+    load: () => import('./peers.ts'),
+  },
   simulate: {
     summary:
       'Tiny-YOLOv2 simulated, whole processes: CPU time and peak memory, beside other simulators (quoted)',

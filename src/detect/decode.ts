@@ -69,6 +69,8 @@ function decodeOutput(
   const pixelHeight = placement.pictureHeight / placement.height;
   const cellWidth = (input[2] / columns) * pixelWidth;
   const cellHeight = (input[1] / rows) * pixelHeight;
+  const fromLeft = placement.left * pixelWidth;
+  const fromTop = placement.top * pixelHeight;
   const inPixels = head.kind === 'yolov3';
   const unitWidth = inPixels ? pixelWidth : cellWidth;
   const unitHeight = inPixels ? pixelHeight : cellHeight;
@@ -84,8 +86,8 @@ function decodeOutput(
         if (!(score >= head.scoreThreshold)) continue;
         const width = exponential(field(2)) * anchorWidth * unitWidth;
         const height = exponential(field(3)) * anchorHeight * unitHeight;
-        const left = ((cell % columns) + sigmoid(field(0))) * cellWidth - width / 2;
-        const top = (Math.floor(cell / columns) + sigmoid(field(1))) * cellHeight - height / 2;
+        const left = ((cell % columns) + sigmoid(field(0))) * cellWidth - width / 2 - fromLeft;
+        const top = (Math.floor(cell / columns) + sigmoid(field(1))) * cellHeight - height / 2 - fromTop;
         found.push({ left, top, width, height, score, class: head.classes[index]! });
       }
     }

@@ -56,6 +56,32 @@ describe('preparePicture', () => {
     }
   });
 
+  // Darknet's letterbox: sides cut to whole cells, half of what is left in front, grey around.
+  it.each([
+    [20, 10, [3, 9, 8], 8, 4, 0, 2],
+    [5, 9, [3, 12, 12], 6, 12, 3, 0],
+    [8, 8, [3, 8, 8], 8, 8, 0, 0],
+  ] as const)('%d x %d into the centre of %j', (width, height, shape, wide, high, left, top) => {
+    const picture = seededPicture(width, height, 7);
+    const input = networkInput(shape);
+    const { values, placement } = preparePicture(picture, {
+      ...input,
+      preparation: { ...input.preparation, placement: 'centre', surround: 127.5 },
+    });
+    expect(placement).toMatchObject({ width: wide, height: high, left, top });
+    for (let channel = 0; channel < 3; channel++) {
+      for (let row = 0; row < shape[1]; row++) {
+        for (let column = 0; column < shape[2]; column++) {
+          const [y, x] = [row - top, column - left];
+          const inside = y >= 0 && y < high && x >= 0 && x < wide;
+          const pixel = inside ? scaledNaively(picture, wide, high, y, x, channel) : 127.5;
+          const value = values[(channel * shape[1] + row) * shape[2] + column]!;
+          expect(value).toBeCloseTo((pixel - [10, 20, 30][channel]!) / 4, 3);
+        }
+      }
+    }
+  });
+
   it('leaves a picture of the right size as it is', () => {
     const picture = seededPicture(4, 4, 1);
     const { values } = preparePicture(picture, networkInput([3, 4, 4]));
@@ -97,6 +123,18 @@ describe('decodeDetections', () => {
     expect(box!.height).toBeCloseTo(32, 4);
     expect(box!.score).toBeCloseTo(1 / (1 + Math.exp(-3)), 6);
     expect(box!.class).toBe('face');
+  });
+
+  it('counts from the picture where it lies in the centre', () => {
+    const values = new Float32Array(10 * 8).fill(-20);
+    const cell = 1 * 4 + 2;
+    for (const [field, value] of [0, 0, Math.log(2), 0, 3].entries()) values[(5 + field) * 8 + cell] = value;
+    // 64 x 32 cells of 64 x 48: eight rows above it, sixteen pixels of the picture.
+    const placement = placePicture(128, 64, 48, 64, 'centre');
+    const [box] = decodeDetections(head, [{ values, shape: [10, 2, 4] }], [3, 48, 64], placement);
+    expect(box!.left).toBeCloseTo(2.5 * 32 - (2 * 3 * 32) / 2, 4);
+    // A cell is 48 picture pixels high.
+    expect(box!.top).toBeCloseTo(1.5 * 48 - 48 / 2 - 16, 4);
   });
 
   it('multiplies by the softmax of the class scores', () => {

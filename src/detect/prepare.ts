@@ -4,8 +4,10 @@ import { clamp } from '../core/integers.ts';
 import type { Picture } from '../core/picture.ts';
 import type { NetworkInput } from '../graph/graph.ts';
 
-/** Where a picture lies in the network's input: scaled to `width` x `height` cells, in the upper left corner. */
+/** Where a picture lies in the network's input: scaled to `width` x `height` cells, so many columns and rows from its corner. */
 export interface Placement {
+  readonly left: number;
+  readonly top: number;
   readonly width: number;
   readonly height: number;
   readonly pictureWidth: number;
@@ -19,25 +21,35 @@ export interface PreparedPicture {
   readonly placement: Placement;
 }
 
-/** The largest size with the picture's proportions (to the nearest cell) that fits into rows x columns. */
+/**
+ * The largest size with the picture's proportions that fits into rows x columns: to the nearest cell in the corner; cut to
+ * whole cells in the centre, as Darknet does it, an odd cell around it on the right or at the bottom.
+ */
 export function placePicture(
   pictureWidth: number,
   pictureHeight: number,
   rows: number,
   columns: number,
+  place: 'corner' | 'centre' = 'corner',
 ): Placement {
-  const scale = Math.min(columns / pictureWidth, rows / pictureHeight);
+  const isWide = columns * pictureHeight <= rows * pictureWidth;
+  const round = place === 'centre' ? Math.floor : Math.round;
+  const width = isWide ? columns : clamp(round((pictureWidth * rows) / pictureHeight), 1, columns);
+  const height = isWide ? clamp(round((pictureHeight * columns) / pictureWidth), 1, rows) : rows;
+  const inFront = (cells: number): number => (place === 'centre' ? Math.floor(cells / 2) : 0);
   return {
-    width: clamp(Math.round(pictureWidth * scale), 1, columns),
-    height: clamp(Math.round(pictureHeight * scale), 1, rows),
+    left: inFront(columns - width),
+    top: inFront(rows - height),
+    width,
+    height,
     pictureWidth,
     pictureHeight,
   };
 }
 
 /**
- * Scales a picture into the network's input, pads it on the right and at the bottom with black, and takes
- * (pixel - mean) / divisor of every cell, padding included.
+ * Scales a picture into the network's input, surrounds it as the network's preparation says (on the right and at the
+ * bottom, with black), and takes (pixel - mean) / divisor of every cell, those around it included.
  *
  * Bilinear with half-pixel centres: cell i looks at (i + 0.5) * picture / placed - 0.5, edges repeated. Where the
  * picture shrinks, the two pixels become as many as a cell covers, weighted by the same triangle made wider (as
@@ -53,10 +65,10 @@ export function preparePicture(picture: Picture, input: NetworkInput): PreparedP
       `the network reads ${channels} channels, expected 3 (red, green, blue) to show it a picture`,
     );
   }
-  const placement = placePicture(picture.width, picture.height, rows, columns);
+  const { mean, divisor, placement: place, surround = 0 } = input.preparation;
+  const placement = placePicture(picture.width, picture.height, rows, columns, place);
   const across = samples(picture.width, placement.width);
   const down = samples(picture.height, placement.height);
-  const { mean, divisor } = input.preparation;
   const values = new Float32Array(3 * rows * columns);
   // One channel, scaled across but not yet down.
   const narrow = new Float32Array(picture.height * placement.width);
@@ -71,14 +83,15 @@ export function preparePicture(picture: Picture, input: NetworkInput): PreparedP
       }
     }
     const plane = values.subarray(channel * rows * columns, (channel + 1) * rows * columns);
-    plane.fill((0 - mean[channel]!) / divisor);
+    plane.fill((surround - mean[channel]!) / divisor);
     for (let row = 0; row < placement.height; row++) {
       const { first, weights } = down[row]!;
       for (let column = 0; column < placement.width; column++) {
         let at = first * placement.width + column;
         let pixel = 0;
         for (let i = 0; i < weights.length; i++, at += placement.width) pixel += weights[i]! * narrow[at]!;
-        plane[row * columns + column] = (pixel - mean[channel]!) / divisor;
+        const cell = (placement.top + row) * columns + placement.left + column;
+        plane[cell] = (pixel - mean[channel]!) / divisor;
       }
     }
   }

@@ -14,6 +14,10 @@ export interface InputPreparation {
   /** Subtracted per channel, in pixel units (0..255), red, green, blue. */
   readonly mean: readonly number[];
   readonly divisor: number;
+  /** Where a picture of other proportions lies; default: the upper left corner. */
+  readonly placement?: 'corner' | 'centre' | undefined;
+  /** Level of the cells around it, 0..255; default 0. */
+  readonly surround?: number | undefined;
 }
 
 export interface NetworkInput {

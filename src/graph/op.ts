@@ -40,7 +40,13 @@ export type Rearrangement =
   /** Every value repeated over a block: out[c][y][x] = in[c][floor(y / rows)][floor(x / columns)]. */
   | { readonly kind: 'upsample'; readonly factor: readonly [rows: number, columns: number] }
   /** Blocks become channels: out[(dy * block + dx) * C + c][y][x] = in[c][y * block + dy][x * block + dx]. */
-  | { readonly kind: 'blocksToChannels'; readonly block: number };
+  | { readonly kind: 'blocksToChannels'; readonly block: number }
+  /**
+   * The same on other shapes: the values in their order, [channel][row][column], are read as block^2 times fewer channels of
+   * block times the sides; what blocksToChannels makes of that is read as block^2 times the channels of a block-th of the
+   * sides.
+   */
+  | { readonly kind: 'flatBlocksToChannels'; readonly block: number };
 
 /** Piecewise-linear activation that the requantiser can carry: y = x above 0, slope * x below, at most `upper`. */
 export interface RequantisableActivation {

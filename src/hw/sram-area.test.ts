@@ -33,7 +33,9 @@ describe('area of a memory', () => {
   it('is larger in banks than in one piece', () => {
     fc.assert(
       fc.property(bytes, fc.integer({ min: 2, max: 256 }), (size, banks) => {
-        expect(banks * sramSquareMicrometres(size / banks, 2)).toBeGreaterThan(sramSquareMicrometres(size, 2));
+        expect(banks * sramSquareMicrometres(size / banks, 2)).toBeGreaterThan(
+          sramSquareMicrometres(size, 2),
+        );
       }),
       { seed: 46 },
     );

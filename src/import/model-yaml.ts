@@ -50,6 +50,16 @@ const input = z
       .max(1e6)
       .default(255)
       .describe('What the pixels are divided by after the mean is subtracted.'),
+    placement: z
+      .enum(['corner', 'centre'])
+      .default('corner')
+      .describe('Where a picture of other proportions lies: in the upper left corner, or in the centre.'),
+    surround: z
+      .number()
+      .min(0)
+      .max(255)
+      .default(0)
+      .describe('Level of the cells around the picture, 0 (black) to 255.'),
   })
   .describe('The picture the network reads.');
 
@@ -191,7 +201,12 @@ export function readModelText(text: string, file: string): ModelText {
       input: {
         name: model.input.name,
         shape: model.input.shape,
-        preparation: { mean, divisor: model.input.divisor },
+        preparation: {
+          mean,
+          divisor: model.input.divisor,
+          ...(model.input.placement === 'centre' && { placement: 'centre' }),
+          ...(model.input.surround !== 0 && { surround: model.input.surround }),
+        },
       },
       nodes,
       ...(model.outputs === undefined ? {} : { outputs: model.outputs }),

@@ -14,6 +14,7 @@ import { hardSwish } from './hard-swish/hard-swish.ts';
 import { leakyRelu } from './leaky-relu/leaky-relu.ts';
 import { maxPool } from './max-pool/max-pool.ts';
 import { relu } from './relu/relu.ts';
+import { reorg } from './reorg/reorg.ts';
 import { sigmoid } from './sigmoid/sigmoid.ts';
 import { silu } from './silu/silu.ts';
 import { softmax } from './softmax/softmax.ts';
@@ -40,6 +41,7 @@ export const operators: readonly AnyOp[] = [
   concat,
   upsampleNearest,
   spaceToDepth,
+  reorg,
   softmax,
   externalMap,
 ];

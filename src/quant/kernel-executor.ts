@@ -361,6 +361,26 @@ function mover(kernels: Kernels, context: LayerContext): LayerRun {
   }
   assert(work.stage === 'rearrange', `${work.stage} moves no values`);
   const { rearrangement } = work;
+  if (rearrangement.kind === 'flatBlocksToChannels') {
+    // All channels of the wider map as one tall one.
+    const { block } = rearrangement;
+    const tall = (channels / block ** 2) * rows;
+    const pitch = columns * block * bytes;
+    return () => {
+      for (let place = 0; place < block * block; place++) {
+        kernels.gather(
+          ...([from, pitch, tall * block * pitch, 1, tall, columns, block, block, 1, 1] as const),
+          ...([
+            Math.floor(place / block),
+            place % block,
+            bytes,
+            to + place * tall * columns * bytes,
+          ] as const),
+        );
+      }
+      return 0;
+    };
+  }
   const rowPitch = columns * bytes;
   const planePitch = rows * rowPitch;
   if (rearrangement.kind === 'upsample') {

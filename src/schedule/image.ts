@@ -121,8 +121,14 @@ export function writeGivenMaps(
   for (const [name, values] of givenValues(quantised, input)) {
     const address = layout.maps.get(name);
     assert(address !== undefined, `map '${name}' has no place`);
-    writeMap(dram, address, quantised.tensors.get(name)!.shape, values);
+    const { shape } = quantised.tensors.get(name)!;
+    writeMap(dram, address, layout.planarMaps.has(name) ? flat(shape) : shape, values);
   }
+}
+
+/** A planar map is one whose rows are one. */
+export function flat([channels, rows, columns]: Shape): Shape {
+  return [channels, 1, rows * columns];
 }
 
 /** Writes a map given as [channel][row][column] into its place [row][channel][column]. */

@@ -169,9 +169,10 @@ function findPlanarMaps(
   outputs: readonly string[],
   values: ValueSizes,
 ): Set<string> {
-  const planar = new Set<string>();
+  const planar = flatMaps(steps);
   for (const { step: maker } of steps) {
     const name = maker.output;
+    if (planar.has(name)) continue;
     const [, rows, columns] = maker.outputShape;
     const { total } = maker.outputChannels;
     const isWrittenWhole = ({ step, tiling }: TiledStep): boolean =>
@@ -200,6 +201,25 @@ function findPlanarMaps(
       planar.add(name);
   }
   return planar;
+}
+
+/** Maps that have to lie so, as a step sees them under another shape. */
+function flatMaps(steps: readonly TiledStep[]): Set<string> {
+  const flat = new Set<string>();
+  for (const { step } of steps) {
+    if (step.isFlat) for (const name of [...step.inputs, step.output]) flat.add(name);
+  }
+  // Groups of channels that are reduced as one tall map are read in the other order.
+  for (const { step } of steps) {
+    const reduced = step.layers[0]!.inputShapes[0]!;
+    const isTall = !step.isFlat && step.inputShape[0] === 1 && reduced[0] > 1;
+    const name = [...step.inputs, step.output].find((one) => flat.has(one));
+    if (!isTall || name === undefined) continue;
+    throw new InputError(
+      `layer '${step.name}': reduces '${name}' across channels in a pass of its own, and another layer reads it under another shape; expected a crossChannelPool unit for it`,
+    );
+  }
+  return flat;
 }
 
 /**

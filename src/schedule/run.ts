@@ -13,7 +13,7 @@ import { createMemory, loadKernels, MAXIMUM_MEMORY_BYTES } from '../kernels/kern
 import type { QuantisedNetwork } from '../quant/quantised.ts';
 import { makeValues } from '../quant/values.ts';
 import type { Observer, ProgressListener } from '../sim/trace.ts';
-import { readMap, writeConstants, writeGivenMaps } from './image.ts';
+import { flat, readMap, writeConstants, writeGivenMaps } from './image.ts';
 import type { Program } from './program.ts';
 
 /** What a full run starts from. */
@@ -67,6 +67,7 @@ export async function runProgram(
   writeConstants(dram, program, data.quantised);
   writeGivenMaps(dram, program, data.quantised, data.input);
 
+  const { planarMaps } = program.layout;
   const shapes = tensorShapes(program);
   const dataPath = new DataPath(kernels, map, memory, machine);
   const { activations } = data.quantised.numbers;
@@ -82,7 +83,7 @@ export async function runProgram(
         const address = program.layout.maps.get(output)!;
         const shape = shapes.get(output)!;
         // (A map that its pass sees as one tall channel is [row][channel][column] all the same.)
-        const isPlanar = program.layout.planarMaps.has(output) && step.outputShape[1] === shape[1];
+        const isPlanar = planarMaps.has(output) && (step.isFlat === true || step.outputShape[1] === shape[1]);
         const bytes = readMap(dram, address, isPlanar ? flat(shape) : shape, program.values.elementBytes);
         const values = makeValues(activations, bytes.length / program.values.elementBytes);
         new Uint8Array(values.buffer).set(bytes);
@@ -91,11 +92,6 @@ export async function runProgram(
     },
   });
   return { result, tensors, overflows: dataPath.overflows };
-}
-
-/** A planar map is one whose rows are one. */
-function flat([channels, rows, columns]: Shape): Shape {
-  return [channels, 1, rows * columns];
 }
 
 /** Shapes of the maps that steps leave in DRAM, as the network sees them. */

@@ -3,16 +3,16 @@ import { sum } from '../core/integers.ts';
 import { maximumBytes } from '../hw/buffers/buffers.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 
-type Buffer = keyof MachineConfig['buffers'];
+type OnChip = keyof MachineConfig['buffers'];
 
 /** Remembers, for every buffer that refused a tiling, the least it would have needed. */
 export class Shortages {
-  private readonly needs = new Map<Buffer, number>();
+  private readonly needs = new Map<OnChip, number>();
 
   constructor(private readonly machine: MachineConfig) {}
 
   /** Whether `bytes` fit the buffer; if not, it is noted. */
-  fits(buffer: Buffer, bytes: number): boolean {
+  fits(buffer: OnChip, bytes: number): boolean {
     if (bytes <= this.machine.buffers[buffer].bytes) return true;
     this.needs.set(buffer, Math.min(bytes, this.needs.get(buffer) ?? Number.POSITIVE_INFINITY));
     return false;
@@ -41,8 +41,8 @@ export function shortageText(
   machine: MachineConfig,
   fits: (other: MachineConfig, shortages: Shortages) => boolean,
 ): string {
-  const names = Object.keys(machine.buffers) as Buffer[];
-  const more = (other: MachineConfig, name: Buffer) =>
+  const names = Object.keys(machine.buffers) as OnChip[];
+  const more = (other: MachineConfig, name: OnChip) =>
     other.buffers[name].bytes - machine.buffers[name].bytes;
   const total = (other: MachineConfig) => sum(names.map((name) => more(other, name)));
   const keyOf = (other: MachineConfig) => names.map((name) => more(other, name)).join();

@@ -41,6 +41,11 @@ export interface Step {
   readonly convolution: ConvolutionGeometry | undefined;
   /** How a streamed map is read. */
   readonly reading: StreamReading;
+  /**
+   * The step sees its maps under other shapes than the steps around it: both lie [channel][row][column], in which order
+   * they are the same.
+   */
+  readonly isFlat?: boolean;
   /** The layer whose parameter records the requantiser uses; absent: values pass unchanged. */
   readonly requantised: Layer | undefined;
   readonly reduction: CrossChannelReduction | undefined;
@@ -366,17 +371,22 @@ class StepPlanner {
       return [layer];
     }
     const { block } = rearrangement;
+    const isFlat = rearrangement.kind === 'flatBlocksToChannels';
+    // Flat, the channels that a pass reads lie below each other as one tall map, and so do those that it makes.
+    const tall = (channels / block ** 2) * rows;
+    const read: Shape = isFlat ? [1, tall, columns * block] : [channels, rows / block, columns];
+    const part: Shape = isFlat ? [1, tall, columns] : [channels, outputShape[1], outputShape[2]];
     for (let place = 0; place < block * block; place++) {
       const rowOffset = Math.floor(place / block);
       const columnOffset = place % block;
-      const part: Shape = [channels, outputShape[1], outputShape[2]];
       this.steps.push({
-        ...this.passOver(layer, `${layer.name}/${place}`, input, [channels, rows / block, columns]),
+        ...this.passOver(layer, `${layer.name}/${place}`, input, read),
         outputShape: part,
         convolvedShape: part,
         reading: { ...plainReading, rowStep: block, rowOffset, columnStep: block, columnOffset },
         requantised: undefined,
-        outputChannels: { first: place * channels, total: outputShape[0] },
+        outputChannels: { first: place * part[0], total: block ** 2 * part[0] },
+        ...(isFlat && { isFlat }),
       });
     }
     return [layer];

@@ -36,6 +36,8 @@ export interface PlacedTile {
   readonly ringRow: number;
   readonly weightAddress: number;
   readonly parameterAddress: number;
+  /** First vector of its partial sums in the accumulator buffer. */
+  readonly accumulatorVector: number;
   readonly outputAddress: number;
 }
 
@@ -70,21 +72,7 @@ export class TileEmitter {
     const count = channels.end - channels.first;
     const common = { kind: kindCode(step.inputKind), buffer: featureBuffer, bufferAddress };
     if (this.layout.planarMaps.has(input)) {
-      const planeBytes = step.inputShape[1] * columns * this.values.elementBytes;
-      const stretchBytes = count * planeBytes;
-      return this.emitter.load(
-        {
-          ...common,
-          dramAddress: this.layout.maps.get(input)! + channels.first * planeBytes,
-          segments: 1,
-          dramPitch: 0,
-          stretchBytes,
-          runBytes: planePitch === planeBytes ? stretchBytes : planeBytes,
-          bufferSegmentPitch: 0,
-          bufferRunPitch: planePitch,
-        },
-        freeAfter,
-      );
+      return this.loadPlanarRows(input, rows, channels, bufferAddress, planePitch, freeAfter);
     }
     return this.emitter.load(
       {
@@ -104,16 +92,92 @@ export class TileEmitter {
     );
   }
 
-  /** Emits the tile, which needs load `load` and transfer `store`; returns its number and that of its last transfer. */
+  /** The same of a map that lies [channel][row][column]. */
+  private loadPlanarRows(
+    input: string,
+    rows: RowRange,
+    channels: RowRange,
+    bufferAddress: number,
+    planePitch: number,
+    freeAfter: number,
+  ): number {
+    const { step } = this;
+    const { rowPitch } = this.tiled.tiling;
+    const { rowStep, rowOffset } = step.reading;
+    const rowBytes = step.inputShape[2] * this.values.elementBytes;
+    const planeBytes = step.inputShape[1] * rowStep * rowBytes;
+    const map = this.layout.maps.get(input)!;
+    const count = channels.end - channels.first;
+    const bandRows = rows.end - rows.first;
+    const common = { kind: kindCode(step.inputKind), buffer: featureBuffer };
+    if (rowStep === 1 && rowPitch === rowBytes && bandRows === step.inputShape[1]) {
+      const stretchBytes = count * planeBytes;
+      return this.emitter.load(
+        {
+          ...common,
+          bufferAddress,
+          dramAddress: map + channels.first * planeBytes,
+          segments: 1,
+          dramPitch: 0,
+          stretchBytes,
+          runBytes: planePitch === planeBytes ? stretchBytes : planeBytes,
+          bufferSegmentPitch: 0,
+          bufferRunPitch: planePitch,
+        },
+        freeAfter,
+      );
+    }
+    const first = map + channels.first * planeBytes + (rows.first * rowStep + rowOffset) * rowBytes;
+    if (rowStep === 1) {
+      return this.emitter.load(
+        {
+          ...common,
+          bufferAddress,
+          dramAddress: first,
+          segments: count,
+          dramPitch: planeBytes,
+          stretchBytes: bandRows * rowBytes,
+          runBytes: rowBytes,
+          bufferSegmentPitch: planePitch,
+          bufferRunPitch: rowPitch,
+        },
+        freeAfter,
+      );
+    }
+    let load = none;
+    for (let channel = 0; channel < count; channel++) {
+      load = this.emitter.load(
+        {
+          ...common,
+          bufferAddress: bufferAddress + channel * planePitch,
+          dramAddress: first + channel * planeBytes,
+          segments: bandRows,
+          dramPitch: rowStep * rowBytes,
+          stretchBytes: rowBytes,
+          runBytes: rowBytes,
+          bufferSegmentPitch: rowPitch,
+          bufferRunPitch: 0,
+        },
+        freeAfter,
+      );
+    }
+    return load;
+  }
+
+  /**
+   * Emits the tile, which needs load `load` and transfer `store`; returns its number and that of its last transfer. A late
+   * tile's output waits in the output buffer until `emitTransfers` is called.
+   */
   emit(
     placed: PlacedTile,
     load: number,
     store: number,
     operandPitch: number,
+    isLate = false,
   ): { compute: number; transfer: number } {
     if (placed.isLast) this.emitPostProcess(placed);
     const compute = this.emitCompute(placed, load, store, operandPitch);
-    return { compute, transfer: placed.isLast ? this.emitTransfers(placed, compute) : none };
+    return { compute, transfer: placed.isLast && !isLate ? this.emitTransfers(placed, compute) : none };
   }
 
   private emitCompute(placed: PlacedTile, load: number, store: number, operandPitch: number): number {
@@ -157,7 +221,7 @@ export class TileEmitter {
         outRows: convolved.end - convolved.first,
         outColumns: step.convolvedShape[2],
         weightAddress: placed.weightAddress,
-        accumulatorAddress: 0,
+        accumulatorAddress: placed.accumulatorVector,
         ringRows: places?.ringRows ?? 0,
         ringRow: placed.ringRow,
         depthwise: tiling.isDepthwise ? 1 : 0,
@@ -167,15 +231,15 @@ export class TileEmitter {
     );
   }
 
-  /** Stores the maps that leave the chip and moves those that stay. */
-  private emitTransfers({ tile, rows, outputAddress }: PlacedTile, compute: number): number {
+  /** Stores the maps of a tile that leave the chip and moves those that stay, when compute `compute` is done. */
+  emitTransfers({ tile, rows, outputAddress }: PlacedTile, compute: number): number {
     const { step, work, emitter } = this;
     const { first, total } = step.outputChannels;
     const rowBytes = step.outputShape[2] * this.values.elementBytes;
     const rowCount = rows.end - rows.first;
     const mapBytes = rowCount * rowBytes;
-    const firstMap = (tile.firstGroup * work.filtersPerGroup + tile.firstFilter) / ratioOf(step);
-    const maps = { first: firstMap, end: firstMap + outputMaps(step, tile) };
+    const maps = tileMaps(step, work, tile);
+    const firstMap = maps.first;
     const kept = this.tiled.places?.output;
     let transfer = none;
     for (const part of splitByKept(maps, kept?.channels ?? { first: 0, end: 0 })) {
@@ -183,6 +247,8 @@ export class TileEmitter {
       const runs = part.end - part.first;
       if (!part.isKept) {
         const isPlanar = this.layout.planarMaps.has(step.output);
+        const planeBytes = step.outputShape[1] * rowBytes;
+        const isWhole = mapBytes === planeBytes;
         transfer = emitter.store(
           {
             kind: kindCode(step.outputKind),
@@ -190,12 +256,15 @@ export class TileEmitter {
             bufferAddress: source,
             ...(isPlanar
               ? {
-                  dramAddress: this.layout.maps.get(step.output)! + (first + part.first) * mapBytes,
-                  segments: 1,
-                  dramPitch: 0,
-                  stretchBytes: runs * mapBytes,
-                  runBytes: runs * mapBytes,
-                  bufferSegmentPitch: 0,
+                  dramAddress:
+                    this.layout.maps.get(step.output)! +
+                    (first + part.first) * planeBytes +
+                    rows.first * rowBytes,
+                  segments: isWhole ? 1 : runs,
+                  dramPitch: isWhole ? 0 : planeBytes,
+                  stretchBytes: isWhole ? runs * mapBytes : mapBytes,
+                  runBytes: isWhole ? runs * mapBytes : mapBytes,
+                  bufferSegmentPitch: isWhole ? 0 : mapBytes,
                   bufferRunPitch: 0,
                 }
               : {
@@ -213,7 +282,8 @@ export class TileEmitter {
         );
         continue;
       }
-      const { address, rowPitch, planePitch, ringRows } = kept!;
+      const { address, rowPitch, planePitch, ringRows, ringChannels } = kept!;
+      const place = ringChannels > 0 ? part.first % ringChannels : part.first;
       for (const stretch of ringStretches(rows, ringRows)) {
         // Rows that follow each other on both sides are one piece.
         const isOnePiece = rowPitch === rowBytes;
@@ -225,7 +295,7 @@ export class TileEmitter {
             sourceAddress: source + (stretch.row - rows.first) * rowBytes,
             sourceSegmentPitch: isOnePiece ? 0 : rowBytes,
             sourceRunPitch: mapBytes,
-            targetAddress: address + part.first * planePitch + stretch.place * rowPitch,
+            targetAddress: address + place * planePitch + stretch.place * rowPitch,
             targetSegmentPitch: isOnePiece ? 0 : rowPitch,
             targetRunPitch: planePitch,
           },
@@ -269,6 +339,12 @@ export class TileEmitter {
       outputAddress,
     });
   }
+}
+
+/** The maps a tile writes. */
+export function tileMaps(step: Step, work: Workload, tile: FilterTile): RowRange {
+  const first = (tile.firstGroup * work.filtersPerGroup + tile.firstFilter) / ratioOf(step);
+  return { first, end: first + outputMaps(step, tile) };
 }
 
 /** Fields of a load of contiguous bytes. */

@@ -65,6 +65,39 @@ thresh = .6
 random=1
 `;
 
+/** YOLOv2 for the 80 classes of COCO, with its passthrough. */
+const yolo = `[net]
+width=416
+height=416
+
+${conv(32)}${pool(2)}${conv(64)}${pool(2)}
+${conv(128)}${conv(64, 1)}${conv(128)}${pool(2)}
+${conv(256)}${conv(128, 1)}${conv(256)}${pool(2)}
+${conv(512)}${conv(256, 1)}${conv(512)}${conv(256, 1)}${conv(512)}${pool(2)}
+${conv(1024)}${conv(512, 1)}${conv(1024)}${conv(512, 1)}${conv(1024)}
+${conv(1024)}${conv(1024)}
+[route]
+layers=-9
+${conv(64, 1)}
+[reorg]
+stride=2
+[route]
+layers=-1,-4
+${conv(1024)}
+[convolutional]
+size=1
+stride=1
+pad=1
+filters=425
+activation=linear
+[region]
+anchors = 0.57273, 0.677385, 1.87446, 2.06253, 3.33843, 5.47434, 7.88282, 3.52778, 9.77052, 9.16828
+classes=80
+coords=4
+num=5
+softmax=1
+`;
+
 /** To a 32nd of the sides. */
 const shrunk = '[maxpool]\nsize=2\nstride=2\n'.repeat(5);
 
@@ -92,6 +125,16 @@ describe('Darknet networks', () => {
       await ok('simulate', '--model', cfg, ...machine, '--mode', 'timing', '--json'),
     ) as RunReport;
     expect(run.totals.cycles).toBeGreaterThan(total('macs') / 256);
+  });
+
+  it('reads YOLOv2 for COCO, whose weights are 203,934,260 bytes', async () => {
+    const report = JSON.parse(await ok('inspect', scratch('yolov2.cfg', yolo), '--json')) as {
+      layers: { name: string; output: number[]; parameters: number }[];
+    };
+    // With a header of 16 bytes, as all of the first version have.
+    expect(16 + 4 * report.layers.reduce((sum, node) => sum + node.parameters, 0)).toBe(203_934_260);
+    expect(report.layers.find(({ name }) => name === 'reorg27')!.output).toEqual([256, 13, 13]);
+    expect(report.layers.at(-1)!.output).toEqual([425, 13, 13]);
   });
 
   it('detects with region, softmax over the classes', async () => {
@@ -189,9 +232,9 @@ describe('Darknet networks', () => {
       /:4:1: layer 0 \[crnn\]: is not read here; supported: convolutional/,
     ],
     [
-      'the first reorg',
-      '[reorg]\nstride=2\n',
-      /:4:1: layer 0 \[reorg\]: moves cells between rows .* supported: \[reorg3d\]/,
+      'a reorg of sides that its stride does not divide',
+      '[reorg]\nstride=3\n',
+      /:4:1: layer 0 \[reorg\]: stride: 3 does not divide \d+ rows and \d+ columns, and its square 3 channels/,
     ],
     [
       'a layer that is not there yet',

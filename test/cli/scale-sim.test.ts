@@ -3,7 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { condensim, edge256, scratch } from './command-line.ts';
+import { readNetworkFile } from '../../src/import/formats.ts';
+import { layerNetwork } from '../../src/quant/layers.ts';
+import { condensim, edge256, projectFile, scratch } from './command-line.ts';
 
 async function ok(...argv: string[]): Promise<string> {
   const { code, stdout, stderr } = await condensim(...argv);
@@ -105,21 +107,7 @@ describe('a topology', () => {
 });
 
 /** Tiny-YOLOv2's convolutions at 416 x 416, padding in the maps, as SCALE-Sim takes them. */
-const tinyYolo = `${convolutions}${[
-  [418, 3, 3, 16],
-  [210, 3, 16, 32],
-  [106, 3, 32, 64],
-  [54, 3, 64, 128],
-  [28, 3, 128, 256],
-  [15, 3, 256, 512],
-  [15, 3, 512, 1024],
-  [15, 3, 1024, 1024],
-  [13, 1, 1024, 125],
-]
-  .map(([side, kernel, channels, filters], i) =>
-    [`Conv${i + 1}`, side, side, kernel, kernel, channels, filters, 1, '\n'].join(', '),
-  )
-  .join('')}`;
+const tinyYolo = readFileSync(projectFile('models/topologies/tiny-yolov2.csv'), 'utf8');
 
 const configuration = (
   rows: number,
@@ -341,5 +329,20 @@ describe('a configuration', () => {
       '[net]\nwidth=8\nheight=8\n[convolutional]\nfilters=2\nactivation=linear\n',
     );
     expect(await refused('import', net, '--out', scratch('net.yaml'))).toContain('holds no weights');
+  });
+});
+
+describe('topologies that come along', () => {
+  it.each([
+    ['tiny-yolov2', 9, 3_485_520_896],
+    ['alexnet', 8, 665_784_864],
+    ['vgg-16', 13, 15_346_630_656],
+    ['resnet-50', 54, 3_857_973_248],
+  ])('%s has the layers and multiply-accumulates of its network', async (name, layers, macs) => {
+    const file = projectFile(`models/topologies/${name}.csv`);
+    const { graph } = readNetworkFile(file);
+    const network = layerNetwork(graph);
+    expect(network.layers.length).toBe(layers);
+    expect(network.macs).toBe(macs);
   });
 });

@@ -45,6 +45,7 @@ import {
   treeOf,
   treeText,
 } from './mutate.test-helper.ts';
+import { mutateOnnx } from './mutate-onnx.test-helper.ts';
 import { onnxModels } from './onnx-seeds.test-helper.ts';
 
 export interface FuzzedFormat {
@@ -106,8 +107,9 @@ function onnx(): FuzzedFormat {
         ...onnxModels(),
         ...networks.slice(0, 6).map(({ graph, parameters }) => writeFloatOnnx(graph, parameters)),
         ...quantised,
-      ],
-      mutate: mutateProtobuf,
+      ].filter(({ length }) => length < 30_000),
+      // One in eight in its fields whatever they mean, the others as a network.
+      mutate: (bytes, random) => (random() % 8 === 0 ? mutateProtobuf : mutateOnnx)(bytes, random),
       read: (bytes) => useUp(readOnnx(bytes, 'm.onnx', {}, externalDataIn(folder))),
     };
   });
@@ -146,12 +148,20 @@ function safetensors(): FuzzedFormat {
     read(bytes) {
       const tensors = readSafetensors(bytes, 'm.safetensors');
       for (const tensor of tensors.values()) tensor.values();
+      // Layers of several networks are called alike: some network has to take the weights if any has their names.
+      let refused: unknown;
       for (const { graph } of written) {
         const names = graph.nodes.flatMap(({ parameters }) => parameters.map(({ name }) => name));
-        if (names.length > 0 && names.every((name) => tensors.has(name))) {
-          withWeights(graph, undefined, tensors, 'm.safetensors').parameters!();
+        if (names.length === 0 || !names.every((name) => tensors.has(name))) continue;
+        try {
+          return withWeights(graph, undefined, tensors, 'm.safetensors').parameters!();
+        } catch (error) {
+          if (!(error instanceof InputError)) throw error;
+          refused = error;
         }
       }
+      if (refused !== undefined) throw refused;
+      return undefined;
     },
   };
 }
@@ -275,6 +285,58 @@ function quantised(): FuzzedFormat {
   };
 }
 
+const passthrough = `[net]
+width=8
+height=8
+channels=4
+[convolutional]
+batch_normalize=1
+filters=4
+size=3
+pad=1
+groups=2
+activation=swish
+[reorg]
+stride=2
+[route]
+layers=-1
+[maxpool]
+size=2
+stride=1
+[convolutional]
+filters=14
+activation=linear
+[region]
+anchors=1,2, 3,4
+num=2
+classes=2
+softmax=1
+`;
+
+const classifier = `[net]
+width=6
+height=4
+[convolutional]
+filters=6
+size=3
+stride=2
+padding=1
+dilation=1
+activation=relu6
+[reorg3d]
+stride=1
+[dropout]
+probability=.5
+[avgpool]
+[connected]
+output=5
+activation=tanh
+[softmax]
+groups=1
+[cost]
+type=sse
+`;
+
 /** Darknet's text, with weights beside it that some damaged ones still fit. */
 function darknet(): FuzzedFormat {
   return inFolder((folder) => {
@@ -287,7 +349,7 @@ function darknet(): FuzzedFormat {
     file.set(new Int32Array(values.buffer), 5);
     writeFileSync(weights, new Uint8Array(file.buffer));
     return {
-      seeds: [encode(fixtures.cfg)],
+      seeds: [fixtures.cfg, passthrough, classifier].map(encode),
       mutate: (bytes, chance) => encode(mutateLines(decode(bytes).replaceAll('=', ' = '), chance)),
       read(bytes) {
         const text = decode(bytes);
@@ -302,6 +364,28 @@ function darknet(): FuzzedFormat {
     };
   });
 }
+
+const sequential = JSON.stringify({
+  modelTopology: {
+    model_config: {
+      class_name: 'Sequential',
+      config: [
+        ['Rescaling', { batch_input_shape: [null, 9, 8, 3], scale: 0.0039, offset: 0 }],
+        ['SeparableConv2D', { filters: 6, kernel_size: [3, 3], padding: 'same', use_bias: false }],
+        ['BatchNormalization', { axis: 3, momentum: 0.99, epsilon: 0.001, center: true, scale: true }],
+        ['LeakyReLU', { alpha: 0.125 }],
+        ['MaxPooling2D', { pool_size: [2, 2], strides: [2, 2], padding: 'valid' }],
+        ['Conv2D', { filters: 4, kernel_size: 1, activation: 'swish', dilation_rate: [1, 1] }],
+        ['Dropout', { rate: 0.5 }],
+        ['GlobalAveragePooling2D', {}],
+        ['Dense', { units: 5, activation: 'softmax' }],
+      ].map(([class_name, config], i) => ({
+        class_name,
+        config: { name: `layer${i}`, ...(config as object) },
+      })),
+    },
+  },
+});
 
 /** SCALE-Sim's tables of layers. */
 function topology(): FuzzedFormat {
@@ -333,7 +417,7 @@ function scaleSimCfg(): FuzzedFormat {
 /** Layers of TensorFlow.js. */
 function tfjsModel(): FuzzedFormat {
   return {
-    seeds: [encode(fixtures.json)],
+    seeds: [fixtures.json, sequential].map(encode),
     mutate: mutateDocument,
     read: (bytes) => useUp(convertTopology(parseTopology(decode(bytes), 'm.json'), 'm.json')),
   };

@@ -22,7 +22,9 @@ export class Fuzzer {
     private readonly name: string,
     private readonly seed: number,
   ) {
-    this.format = fuzzedFormats[name]!();
+    const format = fuzzedFormats[name]!();
+    // Writers hand over Buffers, whose slices are not copies: damage to one file would stay in all behind it.
+    this.format = { ...format, seeds: format.seeds.map((seed) => Uint8Array.from(seed)) };
   }
 
   /** The file of a number: half of them are damaged in their bytes, half in their structure, some in both. */

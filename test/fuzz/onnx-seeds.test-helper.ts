@@ -39,7 +39,7 @@ const models: readonly FileModel[] = [
   modelOf({
     nodes: [
       node('Pad', ['x', 'pads'], 'p'),
-      node('Conv', ['p', 'w'], 'c', { kernel_shape: [1, 1], strides: [1, 1] }),
+      node('Conv', ['p', 'wide'], 'c', { kernel_shape: [3, 3], strides: [1, 1] }),
       node('LeakyRelu', ['c'], 'l', { alpha: { float: 0.1 } }),
       node('Reshape', ['l', 'groups'], 'g'),
       node('ReduceMax', ['g'], 'm', { axes: [2], keepdims: 0 }),
@@ -48,11 +48,11 @@ const models: readonly FileModel[] = [
       node('Gemm', ['f', 'matrix'], 'y', { transB: 1 }),
     ],
     constants: {
-      w: weights,
+      wide: floats([2, 3, 3, 3], new Array(54).fill(0.25)),
       pads: int64s(0, 0, 1, 1, 0, 0, 1, 1),
-      groups: int64s(1, 1, 2, 6, 6),
+      groups: int64s(1, 1, 2, 4, 4),
       scales: floats([4], [1, 1, 2, 2]),
-      matrix: floats([2, 144], new Array(288).fill(0.5)),
+      matrix: floats([2, 64], new Array(128).fill(0.5)),
     },
   }),
   modelOf({

@@ -110,8 +110,13 @@ const upsample = (x: DarknetMap, s: number): DarknetMap => ({
 });
 
 /** reorg_cpu as the later [reorg3d] calls it, with the sizes of its output and forward = 0. */
-function reorg3d(x: DarknetMap, s: number): DarknetMap {
-  const [c, h, w] = [x.c * s * s, x.h / s, x.w / s];
+const reorg3d = (x: DarknetMap, s: number): DarknetMap => reorgCpu(x, s, [x.c * s * s, x.h / s, x.w / s]);
+
+/** reorg_cpu as [reorg] calls it: with the sizes of its input. */
+const reorg = (x: DarknetMap, s: number): DarknetMap => reorgCpu(x, s, [x.c, x.h, x.w]);
+
+/** What comes out has a block more channels and a block's fewer cells, whatever sizes the routine is told. */
+function reorgCpu(x: DarknetMap, s: number, [c, h, w]: readonly [number, number, number]): DarknetMap {
   const outC = c / (s * s);
   const data = new Float64Array(c * h * w);
   for (let k = 0; k < c; k++) {
@@ -125,7 +130,7 @@ function reorg3d(x: DarknetMap, s: number): DarknetMap {
       }
     }
   }
-  return { c, h, w, data };
+  return { c: x.c * s * s, h: x.h / s, w: x.w / s, data };
 }
 
 const leaky = (x: number) => (x > 0 ? x : 0.1 * x);
@@ -265,6 +270,44 @@ activation=linear
       },
       old,
     );
+  });
+
+  it('the passthrough of YOLOv2: [reorg] in its own order, beside the coarser maps', async () => {
+    const cfg = `[net]
+width=12
+height=16
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+pad=1
+activation=leaky
+[maxpool]
+size=2
+stride=2
+[convolutional]
+filters=6
+size=1
+activation=leaky
+[route]
+layers=-3
+[reorg]
+stride=2
+[route]
+layers=-1,-3
+[convolutional]
+filters=5
+size=3
+pad=1
+activation=linear
+`;
+    const count = 8 * 4 + 8 * 27 + 6 + 6 * 8 + 5 + 5 * 38 * 9;
+    await compare(cfg, random(count, 11), (image, loader) => {
+      const fine = convolve(image, loader, { n: 8, size: 3, pad: 1, norm: true }, leaky);
+      const coarse = convolve(maximum(fine, 2, 2), loader, { n: 6, size: 1 }, leaky);
+      const joined = route(reorg(fine, 2), coarse);
+      return [convolve(joined, loader, { n: 5, size: 3, pad: 1 }, linear)];
+    });
   });
 
   it('heads of yolo are outputs in their order, with their masks', async () => {

@@ -266,6 +266,32 @@ export const layoutForms: Readonly<Record<string, readonly Form[]>> = {
       }),
     ],
   ],
+  'Reshape, SpaceToDepth, Reshape': [
+    [
+      "Darknet's reorg",
+      (_, draw) => ({
+        ...chain(
+          reshaped('x', 'wide', 1, 2, 8, 16),
+          { nodes: [node('SpaceToDepth', ['wide'], 'deep', { blocksize: 2 })] },
+          reshaped('deep', 'r', 1, 32, 2, 4),
+          { nodes: [node('Conv', ['r', 'w'], 'y')], constants: { w: randoms(draw, [3, 32, 1, 1]) } },
+        ),
+        dims: [1, 8, 4, 8],
+      }),
+    ],
+    [
+      'of a map of another shape',
+      () => ({
+        ...chain(
+          reshaped('x', 'wide', 1, 2, 8, 16),
+          { nodes: [node('SpaceToDepth', ['wide'], 'deep', { blocksize: 2 })] },
+          reshaped('deep', 'y', 1, 32, 2, 4),
+        ),
+        dims: [1, 8, 8, 4],
+      }),
+      { refused: /ends a reorg of 8 x 4 x 8 .*expected a map of that shape in front of it/ },
+    ],
+  ],
   Identity: [['as it is', () => ({ nodes: [node('Identity', ['x'], 'i'), node('Relu', ['i'], 'y')] })]],
   Dropout: [
     [

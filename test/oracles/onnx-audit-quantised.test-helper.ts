@@ -140,6 +140,19 @@ const unaryForms: Readonly<Record<string, readonly (readonly [form: string, make
         }),
       ],
     ],
+    'Reshape, SpaceToDepth, Reshape': [
+      [
+        "Darknet's reorg",
+        () => ({
+          parts: chain(
+            reshaped('x', 'wide', 1, 1, 8, 16),
+            { nodes: [{ ...one('SpaceToDepth', { blocksize: 2 }), inputs: ['wide'], outputs: ['deep'] }] },
+            reshaped('deep', 'y', 1, 16, 2, 4),
+          ),
+          out: [16, 2, 4],
+        }),
+      ],
+    ],
     Pad: [
       [
         'zeros in front of AveragePool',

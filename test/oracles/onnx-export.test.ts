@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { writeFloatOnnx } from '../../src/export/onnx/float.ts';
 import { writeQuantisedOnnx } from '../../src/export/onnx/quantised.ts';
 import type { Graph } from '../../src/graph/graph.ts';
-import { readModelFile } from '../../src/import/model-yaml.ts';
+import { readModel, readModelFile } from '../../src/import/model-yaml.ts';
 import { readOnnx } from '../../src/import/onnx/read.ts';
 import { loadTensorflow } from '../../src/import/tensorflow.ts';
 import { calibrate } from '../../src/quant/calibrate.ts';
@@ -77,6 +77,19 @@ const graphs = fc
   .filter(({ nodes }) => !nodes.some(repeatsNothing))
   .slice(0, 60);
 
+/** With a map that a layer sees under another shape. */
+const flat = readModel(
+  `name: flat
+input: { shape: [3, 8, 12] }
+layers:
+  - { op: convolution, name: a, filters: 8, kernel: 3, padding: same }
+  - { op: leakyRelu, name: b, slope: 0.125 }
+  - { op: reorg, name: r, stride: 2 }
+  - { op: convolution, name: c, filters: 5, kernel: 1 }
+`,
+  'flat.yaml',
+);
+
 describe('float networks', () => {
   it('60 random ones come back the same, weights included, and ONNX Runtime agrees within 1e-4', async () => {
     const tf = await loadTensorflow();
@@ -133,6 +146,30 @@ describe('float networks', () => {
       (name) => name === graph.outputs[0],
     );
     expect(relativeError(ours.get(graph.outputs[0]!)!, theirs!.data)).toBeLessThan(1e-4);
+  });
+});
+
+describe('a map that a layer sees under another shape', () => {
+  it('comes back the same, and ONNX Runtime agrees', async () => {
+    const parameters = seededParameters(flat, 1);
+    const bytes = writeFloatOnnx(flat, parameters);
+    expect(meaningOf(readOnnx(bytes, 'flat.onnx').graph)).toEqual(meaningOf(flat));
+    const input = inputOf(flat);
+    const [theirs] = (await runtime(flat, bytes, input))!;
+    const ours = runFloat(await loadTensorflow(), flat, parameters, input, (name) => name === 'c');
+    expect(relativeError(ours.get('c')!, theirs!.data)).toBeLessThan(1e-4);
+  });
+
+  it('quantised: bit for bit', async () => {
+    const mine = await quantised(flat, defaultNumbers('shift'), 1);
+    const bytes = writeQuantisedOnnx(mine, seededParameters(flat, 1));
+    const input = inputOf(flat);
+    const { scale, zeroPoint } = mine.tensors.get('c')!;
+    const { tensors } = runInteger(mine, quantiseInput(input, mine.tensors.get('image')!));
+    const [theirs] = (await runtime(flat, bytes, input))!;
+    expect(Array.from(theirs!.data)).toEqual(Array.from(dequantise(tensors.get('c')!, { scale, zeroPoint })));
+    const back = readOnnx(bytes, 'flat.onnx');
+    expect(back.graph.nodes.some(({ op }) => op.name === 'reorg')).toBe(true);
   });
 });
 

@@ -92,7 +92,7 @@ function tensorsOf(graph: Graph, values: ParameterValues, given: GivenNumbers | 
 
 function modelText(graph: Graph, location: string | undefined, given: GivenNumbers | undefined): string {
   const { name, description, input, nodes, outputs, detector } = graph;
-  const { mean, divisor } = input.preparation;
+  const { mean, divisor, placement, surround } = input.preparation;
   const document = new Document({
     name,
     ...(description !== '' && { description }),
@@ -101,6 +101,8 @@ function modelText(graph: Graph, location: string | undefined, given: GivenNumbe
       shape: [...input.shape],
       ...(mean.some((one) => !Object.is(one, 0)) && { mean: [...mean] }),
       divisor,
+      ...(placement === 'centre' && { placement }),
+      ...(surround !== undefined && surround !== 0 && { surround }),
     },
     layers: nodes.map((node, i) => layerOf(node, nodes[i - 1]?.name ?? input.name)),
     outputs: [...outputs],

@@ -79,7 +79,13 @@ export const writeNode: Writer = (builder, node, inputs, parameters) => {
     case 'pool':
       return writePooling(builder, input, name, machine.pooling(attributes, shape, outputShape));
     case 'rearrange':
-      return writeRearrangement(builder, input, name, machine.rearrangement(attributes, shape, outputShape));
+      return writeRearrangement(
+        builder,
+        input,
+        name,
+        machine.rearrangement(attributes, shape, outputShape),
+        shape,
+      );
     case 'sum':
       return builder.node(inputs.length === 2 ? 'Add' : 'Sum', inputs, name);
     case 'join':

@@ -121,7 +121,7 @@ class QuantisedWriter {
       case 'crossChannel':
         return writeCrossChannelPooling(builder, input!, node.name, work.reduction, layer.outputShape);
       case 'rearrange':
-        return writeRearrangement(builder, input!, node.name, work.rearrangement);
+        return writeRearrangement(builder, input!, node.name, work.rearrangement, layer.inputShapes[0]!);
     }
   }
 

@@ -61,9 +61,19 @@ export function writeRearrangement(
   input: string,
   name: string,
   rearrangement: Rearrangement,
+  shape: Shape,
 ): string {
   if (rearrangement.kind === 'blocksToChannels') {
     return builder.node('SpaceToDepth', [input], name, { blocksize: rearrangement.block });
+  }
+  if (rearrangement.kind === 'flatBlocksToChannels') {
+    const { block } = rearrangement;
+    const [channels, rows, columns] = shape;
+    const reshaped = (from: string, to: string, sizes: readonly number[]) =>
+      builder.node('Reshape', [from, builder.wholeNumbers(`${to}/shape`, [1, ...sizes])], to);
+    const wide = reshaped(input, `${name}/wide`, [channels / block ** 2, rows * block, columns * block]);
+    const deep = builder.node('SpaceToDepth', [wide], `${name}/deep`, { blocksize: block });
+    return reshaped(deep, name, [channels * block ** 2, rows / block, columns / block]);
   }
   const [rows, columns] = rearrangement.factor;
   const scales = builder.initialiser(`${name}/scales`, [4], Float32Array.of(1, 1, rows, columns));

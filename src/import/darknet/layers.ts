@@ -12,6 +12,7 @@ import { globalAveragePool } from '../../ops/global-average-pool/global-average-
 import { leakyRelu } from '../../ops/leaky-relu/leaky-relu.ts';
 import { maxPool } from '../../ops/max-pool/max-pool.ts';
 import { relu } from '../../ops/relu/relu.ts';
+import { reorg as reorganise } from '../../ops/reorg/reorg.ts';
 import { sigmoid } from '../../ops/sigmoid/sigmoid.ts';
 import { silu } from '../../ops/silu/silu.ts';
 import { softmax } from '../../ops/softmax/softmax.ts';
@@ -261,16 +262,15 @@ const upsample: LayerReader = (section, graph) => {
   return { tensor: graph.emit(`upsample${graph.index}`, upsampleNearest, { factor }, [graph.previous]) };
 };
 
-/**
- * [reorg] reads the map's memory as if it had a stride^2-th of the channels and stride times the sides, takes blocks apart
- * there, and reads the result's memory as the new map. Cells so change rows as well as channels, depending on where they
- * are: no rearrangement of whole blocks does that.
- */
+/** [reorg] in the order that networks were trained with: not of the map's own blocks, see the operator. */
 const reorg: LayerReader = (section, graph) => {
-  if (section.integer('stride', 1, 1, 16) === 1) return { tensor: graph.previous };
-  throw new InputError(
-    "moves cells between rows in Darknet's own order, which the machine has no rearrangement for; supported: [reorg3d] (blocks of cells become channels)",
-  );
+  const stride = section.integer('stride', 1, 1, 16);
+  section.only({ reverse: 0, flatten: 0, extra: 0 });
+  section.finish(TRAINING);
+  const input = graph.previous;
+  return {
+    tensor: stride === 1 ? input : graph.emit(`reorg${graph.index}`, reorganise, { stride }, [input]),
+  };
 };
 
 /** The later [reorg3d] takes blocks of the map itself apart: out[(dy * stride + dx) * channels + c]. */

@@ -82,7 +82,13 @@ export function readDarknet(
   const { graph: built, parameters } = inSection(net, 'the network', () =>
     builder.finish({
       name: basename(file.replaceAll('\\', '/')).replace(/\.cfg$/i, ''),
-      preparation: { mean: new Array<number>(channels).fill(0), divisor: 255 },
+      // Darknet's letterbox: in the centre, on grey.
+      preparation: {
+        mean: new Array<number>(channels).fill(0),
+        divisor: 255,
+        placement: 'centre',
+        surround: 127.5,
+      },
       outputs,
       detector,
     }),

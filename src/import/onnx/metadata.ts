@@ -25,6 +25,8 @@ const annotationsSchema = z.strictObject({
     .strictObject({
       mean: z.array(z.number().min(-1e6).max(1e6)).min(1).max(8192),
       divisor: z.number().min(1e-6).max(1e6),
+      placement: z.enum(['corner', 'centre']).optional(),
+      surround: z.number().min(0).max(255).optional(),
     })
     .optional(),
   detector: detector.optional(),

@@ -275,6 +275,14 @@ const cases: readonly [what: string, parts: Parts, line: RegExp][] = [
     /resizes 4 cells by 2, expected whole factors 1\.\.64 and a rule that repeats every cell/,
   ],
   [
+    'a mode that objects have and Resize has not',
+    {
+      nodes: [node('Resize', ['x', '', 's'], 'y', { coordinate_transformation_mode: '__proto__' })],
+      constants: { s: floats([4], [1, 1, 2, 2]) },
+    },
+    /coordinate_transformation_mode: __proto__, expected one of half_pixel, /,
+  ],
+  [
     'a Resize by one and a half',
     { nodes: [node('Resize', ['x', '', 's'], 'y')], constants: { s: floats([4], [1, 1, 1.5, 1.5]) } },
     /resizes 4 cells by 1\.5/,

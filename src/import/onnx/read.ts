@@ -14,6 +14,7 @@ import { checkDetector } from '../../graph/detector-head.ts';
 import type { Graph, InputPreparation, ParameterValues, Shape } from '../../graph/graph.ts';
 import { checkShape, MAXIMUM_ELEMENTS } from '../../graph/shape.ts';
 import { convolution } from '../../ops/convolution/convolution.ts';
+import { reorg } from '../../ops/reorg/reorg.ts';
 import type { ImportedNetwork, NetworkFileOptions } from '../imported-network.ts';
 import { readBytes } from '../read-file.ts';
 import { type Constant, dataTypeName, type ExternalData, isReal, readTensor } from './constant.ts';
@@ -25,6 +26,7 @@ import { givenNumbers } from './given.ts';
 import { type Annotations, readAnnotations } from './metadata.ts';
 import { OnnxNode } from './node.ts';
 import { handlerOf, supportedOperators } from './operators/index.ts';
+import { type SpelledReorg, spelledReorg } from './reorg-spelling.ts';
 import {
   type DataType,
   type GraphProto,
@@ -163,9 +165,11 @@ class Reader {
     for (const node of [...ordered].reverse()) {
       if (!node.outputs.some((output) => wanted.has(output))) continue;
       const gated = inFile(this.file, () => gatedActivation(node, wiring), node.title);
-      const inputs = gated === undefined ? node.inputs : [gated.input];
+      const moved = inFile(this.file, () => spelledReorg(node, wiring), node.title);
+      const input = gated?.input ?? moved?.input;
+      const inputs = input === undefined ? node.inputs : [input];
       for (const name of inputs) wanted.add(name);
-      result.push({ node, inputs, ...(gated && { op: gated.op }) });
+      result.push({ node, inputs, ...(gated && { op: gated.op }), ...(moved && { reorg: moved }) });
     }
     return result.reverse();
   }
@@ -198,7 +202,17 @@ class Reader {
     return conversion;
   }
 
-  private valueOf({ node, inputs: names, op }: NeededNode, conversion: Conversion): Value {
+  private valueOf({ node, inputs: names, op, reorg: moved }: NeededNode, conversion: Conversion): Value {
+    if (moved !== undefined) {
+      const value = conversion.values.get(moved.input);
+      if (value?.kind !== 'map' || conversion.shapeOf(conversion.map(value)).join() !== moved.shape.join()) {
+        throw new InputError(
+          `ends a reorg of ${moved.shape.join(' x ')} (Reshape, SpaceToDepth, Reshape), expected a map of that shape in front of it`,
+        );
+      }
+      const tensor = conversion.map(conversion.read(value));
+      return conversion.made(conversion.emit(node.name, reorg, { stride: moved.stride }, [tensor]), value);
+    }
     if (op !== undefined) {
       const value = conversion.values.get(names[0]!);
       if (value?.kind !== 'map') throw new InputError('is an activation of a constant, expected a map');
@@ -358,6 +372,7 @@ class Reader {
 interface NeededNode {
   readonly node: OnnxNode;
   readonly inputs: readonly string[];
+  readonly reorg?: SpelledReorg;
   /** The activation that the node is the end of. */
   readonly op?: Parameters<Conversion['emit']>[1];
 }

@@ -52,7 +52,7 @@ function memoryText(configuration: ScaleSimConfiguration, bandwidth: number): st
   ) as [number, number, number];
   return `
 buffers: # SCALE-Sim's output buffer holds partial sums and finished maps: half of it each
-  feature: { bytes: ${features}, banks: ${Math.max(rows, columns)} }
+  feature: { bytes: ${features}, banks: ${Math.max(rows, columns)} } # in SCALE-Sim no reads meet
   weight: { bytes: ${weights} }
   parameter: { bytes: 65536 } # not in SCALE-Sim
   accumulator: { bytes: ${outputs / 2} }

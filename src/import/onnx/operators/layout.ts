@@ -211,15 +211,15 @@ const asymmetricFloor: NearestRule = (index, factor) => Math.floor(index / facto
 function nearestRule(node: OnnxNode): NearestRule {
   const transformation = node.string('coordinate_transformation_mode', 'half_pixel');
   const rounding = node.string('nearest_mode', 'round_prefer_floor');
-  const place = PLACES[transformation];
-  const round = ROUNDINGS[rounding];
+  const place = PLACES.get(transformation);
+  const round = ROUNDINGS.get(rounding);
   if (place === undefined) {
     throw new InputError(
-      `coordinate_transformation_mode: ${transformation}, expected one of ${Object.keys(PLACES).join(', ')}`,
+      `coordinate_transformation_mode: ${transformation}, expected one of ${[...PLACES.keys()].join(', ')}`,
     );
   }
   if (round === undefined) {
-    throw new InputError(`nearest_mode: ${rounding}, expected one of ${Object.keys(ROUNDINGS).join(', ')}`);
+    throw new InputError(`nearest_mode: ${rounding}, expected one of ${[...ROUNDINGS.keys()].join(', ')}`);
   }
   return (index, factor, inputs) => Math.min(inputs - 1, Math.max(0, round(place(index, factor, inputs))));
 }
@@ -227,22 +227,27 @@ function nearestRule(node: OnnxNode): NearestRule {
 const halfPixel: NearestRule = (index, factor) => (index + 0.5) / factor - 0.5;
 
 /** Where an output cell lies on the input; for whole factors the symmetric rule is the plain one. */
-const PLACES: Readonly<Record<string, NearestRule>> = {
-  half_pixel: halfPixel,
-  half_pixel_symmetric: halfPixel,
-  pytorch_half_pixel: (index, factor, inputs) => (factor * inputs > 1 ? halfPixel(index, factor, inputs) : 0),
-  tf_half_pixel_for_nn: (index, factor) => (index + 0.5) / factor,
-  asymmetric: (index, factor) => index / factor,
-  align_corners: (index, factor, inputs) =>
-    factor * inputs === 1 ? 0 : (index * (inputs - 1)) / (factor * inputs - 1),
-};
+const PLACES: ReadonlyMap<string, NearestRule> = new Map<string, NearestRule>(
+  Object.entries<NearestRule>({
+    half_pixel: halfPixel,
+    half_pixel_symmetric: halfPixel,
+    pytorch_half_pixel: (index, factor, inputs) =>
+      factor * inputs > 1 ? halfPixel(index, factor, inputs) : 0,
+    tf_half_pixel_for_nn: (index, factor) => (index + 0.5) / factor,
+    asymmetric: (index, factor) => index / factor,
+    align_corners: (index, factor, inputs) =>
+      factor * inputs === 1 ? 0 : (index * (inputs - 1)) / (factor * inputs - 1),
+  }),
+);
 
-const ROUNDINGS: Readonly<Record<string, (x: number) => number>> = {
-  round_prefer_floor: (x) => Math.ceil(x - 0.5),
-  round_prefer_ceil: (x) => Math.floor(x + 0.5),
-  floor: Math.floor,
-  ceil: Math.ceil,
-};
+const ROUNDINGS: ReadonlyMap<string, (x: number) => number> = new Map(
+  Object.entries({
+    round_prefer_floor: (x: number) => Math.ceil(x - 0.5),
+    round_prefer_ceil: (x: number) => Math.floor(x + 0.5),
+    floor: Math.floor,
+    ceil: Math.ceil,
+  }),
+);
 
 function repeats(rule: NearestRule, inputs: number, factor: number): boolean {
   // Larger maps than any picture; not worth the time that looking at all of their cells would take.
