@@ -10,7 +10,7 @@ import { ceilDiv, product } from '../core/integers.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { dataflowOf } from '../hw/pe-array/dataflows/index.ts';
 import { lineBufferBytes } from '../hw/spatial-pool/spatial-pool.ts';
-import { chunkWeightSlots } from './channel-emitter.ts';
+import { chunkWeightSlots, ringTiles } from './channel-emitter.ts';
 import { tileRecordBytes, tileWeightBytes, type ValueSizes, workloadOf } from './geometry.ts';
 import type { TiledStep } from './layout.ts';
 import type { KeptMap, Places } from './places.ts';
@@ -55,6 +55,11 @@ export type ChannelLimits = Pick<
 export function chunkMaps(writer: Step, { peArray }: MachineConfig): number[] {
   const maps = Math.max(1, Math.floor(peArray.columns / ratioOf(writer)));
   return [maps, 2 * maps];
+}
+
+/** Bytes of the ring between the two, if the writer's tiles have so many maps of `planePitch` bytes. */
+export function channelRingBytes(tileMaps: number, planePitch: number): number {
+  return ringTiles * tileMaps * planePitch;
 }
 
 /** Cuts the two steps for one pass; undefined if the buffers are too small or the steps are none that can do this. */
@@ -238,7 +243,7 @@ export function placeByChannels(
           rowPitch: fused.reader.rowPitch,
           planePitch: ringPitch,
           ringRows: 0,
-          ringChannels: 2 * fused.reader.channelsPerChunk,
+          ringChannels: ringTiles * fused.reader.channelsPerChunk,
         },
         weightBase: 0,
         parameterBase: 0,
