@@ -1,7 +1,7 @@
 /**
  * The commands of fused steps: their bands of rows are interleaved, so that a row is consumed soon after it was made and
  * maps between the steps never leave the chip. Every map between two of them, and the first one's input, lies in a ring
- * of rows in the feature buffer; all weights and records are resident.
+ * of rows in the feature buffer; all weights and records are resident, or the last step's are loaded anew for every band.
  *
  * Which band comes next is decided here, greedily: the deepest step whose input is there and whose output finds room,
  * except that a step does not follow at once on the band it waits for, if another can run meanwhile: the last rows of
@@ -17,15 +17,25 @@ import {
   pieces,
   type RowRange,
   tileRecordBytes,
+  tileWeightBytes,
   type ValueSizes,
 } from './geometry.ts';
 import type { DramLayout, TiledStep } from './layout.ts';
 import { placesInDram, ringStretches } from './places.ts';
 import { contiguous, TileEmitter } from './tile-emitter.ts';
-import { type TilingSizes, tilingSizes } from './tiling.ts';
+import { type Tiling, type TilingSizes, tilingSizes } from './tiling.ts';
 
 /** Slots of the output buffer that all fused steps use in turn. */
 export const fusedOutputSlots = 2;
+
+/** Slots of a step whose weights and records come anew for every band; see `StepEmitter` for the third of the records. */
+export const streamedWeightSlots = 2;
+export const streamedParameterSlots = 3;
+
+/** Output rows that a fused step computes before it reads further input: with resident weights those of a tile. */
+export function fusedBandRows({ weightsResident, tileRows, bandRows }: Tiling): number {
+  return weightsResident ? tileRows : bandRows;
+}
 
 class Stage {
   readonly commands: TileEmitter;
@@ -41,6 +51,9 @@ class Stage {
   constants: number = none;
   /** Compute that last read rows from a band on; for the first stage's loads. */
   readonly lastComputes: number[] = [];
+  /** Of a step whose weights come anew for every band: the load of each tile, counted over all bands, and its last compute. */
+  readonly streamed: number[] = [];
+  readonly streamedComputes: number[] = [];
 
   constructor(
     readonly tiled: TiledStep,
@@ -52,7 +65,11 @@ class Stage {
   ) {
     this.commands = new TileEmitter(emitter, tiled, layout, values, settings);
     this.sizes = tilingSizes(tiled.step, tiled.tiling, values);
-    this.bands = [...pieces(tiled.step.outputShape[1], tiled.tiling.tileRows)];
+    this.bands = [...pieces(tiled.step.outputShape[1], fusedBandRows(tiled.tiling))];
+  }
+
+  get isStreamed(): boolean {
+    return !this.tiled.tiling.weightsResident;
   }
 
   get isDone(): boolean {
@@ -154,30 +171,39 @@ export class FusedEmitter {
     const { planePitch } = places;
     const firstPlace = places.ringRows > 0 ? 0 : inputRows.first * tiling.rowPitch;
     let transfer = none;
+    const streamedBefore = stage.next * sizes.tiles.length;
     for (const [tileIndex, tile] of sizes.tiles.entries()) {
-      const slot = this.finishedTiles++ % fusedOutputSlots;
       const firstChannel = tile.firstGroup * work.channelsPerGroup;
-      const done = stage.commands.emit(
-        {
-          tile,
-          chunk: sizes.chunks[0]!,
-          accumulateIn: false,
-          isLast: true,
-          rows,
-          inputRows,
-          featureAddress: places.featureBase + firstChannel * planePitch + firstPlace,
-          planePitch,
-          ringRow: places.ringRows > 0 ? inputRows.first % places.ringRows : 0,
-          weightAddress: places.weightBase + tileIndex * sizes.weightSlotBytes,
-          parameterAddress: places.parameterBase + tileIndex * sizes.parameterSlotBytes,
-          outputAddress: slot * this.slotBytes,
-        },
-        isFirst ? Math.max(arrival, stage.constants) : stage.constants,
-        Math.max(this.storeOfSlot[slot]!, isFirst ? none : arrival),
-        0,
-      );
-      this.storeOfSlot[slot] = done.transfer;
-      transfer = done.transfer;
+      const piece = stage.isStreamed ? streamedBefore + tileIndex : tileIndex;
+      if (stage.isStreamed) this.streamUpTo(stage, piece + 1);
+      const constants = stage.isStreamed ? stage.streamed[piece]! : stage.constants;
+      for (const part of pieces(rows.end - rows.first, tiling.tileRows)) {
+        const slot = this.finishedTiles++ % fusedOutputSlots;
+        const done = stage.commands.emit(
+          {
+            tile,
+            chunk: sizes.chunks[0]!,
+            accumulateIn: false,
+            isLast: true,
+            rows: { first: rows.first + part.first, end: rows.first + part.end },
+            inputRows,
+            featureAddress: places.featureBase + firstChannel * planePitch + firstPlace,
+            planePitch,
+            ringRow: places.ringRows > 0 ? inputRows.first % places.ringRows : 0,
+            weightAddress: places.weightBase + (piece % tiling.weightSlots) * sizes.weightSlotBytes,
+            parameterAddress:
+              places.parameterBase + (piece % tiling.parameterSlots) * sizes.parameterSlotBytes,
+            accumulatorVector: 0,
+            outputAddress: slot * this.slotBytes,
+          },
+          isFirst ? Math.max(arrival, constants) : constants,
+          Math.max(this.storeOfSlot[slot]!, isFirst ? none : arrival),
+          0,
+        );
+        this.storeOfSlot[slot] = done.transfer;
+        transfer = done.transfer;
+        stage.streamedComputes[piece] = done.compute;
+      }
     }
     stage.lastComputes.push(emitter.nextCompute - 1);
     stage.next++;
@@ -186,6 +212,43 @@ export class FusedEmitter {
     if (consumer !== undefined) {
       consumer.available = rows.end;
       consumer.arrivals.push({ end: rows.end, number: transfer });
+    }
+  }
+
+  /** Loads weights and records of a stage's tiles up to number `last`, counted over all bands, into the slots in turn. */
+  private streamUpTo(stage: Stage, last: number): void {
+    const { tiled, sizes, places, index, commands, streamed, streamedComputes } = stage;
+    const { step } = tiled;
+    const { emitter, layout, values } = this;
+    const count = stage.bands.length * sizes.tiles.length;
+    while (streamed.length <= Math.min(last, count - 1)) {
+      const piece = streamed.length;
+      const tileIndex = piece % sizes.tiles.length;
+      const tile = sizes.tiles[tileIndex]!;
+      const weights = emitter.load(
+        contiguous(
+          'weights',
+          'weight',
+          layout.weightBlocks[index]![tileIndex]!,
+          places.weightBase + (piece % streamedWeightSlots) * sizes.weightSlotBytes,
+          tileWeightBytes(step, commands.work, tile, commands.work.channelsPerGroup, values),
+        ),
+        streamedComputes[piece - streamedWeightSlots] ?? none,
+      );
+      // A tile's last columns leave while the next one begins: when that one's first compute is done, its records are free.
+      const freed = streamedComputes[piece - streamedParameterSlots];
+      const records = emitter.load(
+        contiguous(
+          'weights',
+          'parameter',
+          layout.recordBlocks[index]![tileIndex]!,
+          places.parameterBase + (piece % streamedParameterSlots) * sizes.parameterSlotBytes,
+          tileRecordBytes(step, commands.work, tile.groups * tile.filters, values),
+        ),
+        freed === undefined ? none : freed + 1,
+      );
+      this.lastLoad = Math.max(weights, records);
+      streamed.push(this.lastLoad);
     }
   }
 
@@ -205,6 +268,7 @@ export class FusedEmitter {
           none,
         );
       }
+      if (each.isStreamed) continue;
       if (step.requantised !== undefined) {
         const bytes = sum(
           sizes.tiles.map((tile) =>

@@ -2,7 +2,8 @@
  * Which steps are fused into one pass, row by row, and how they share the buffers.
  *
  * Steps of a pass hold all their weights and records; every map between them has a ring of rows in the feature buffer. The
- * last one computes `lastRows` rows at a time, each step before it the rows that the next one then takes in.
+ * last one computes `lastRows` rows at a time, each step before it the rows that the next one then takes in. The last one's
+ * weights may come anew for every band instead, if there are several tiles of filters: its bands are tall then, and its ring too.
  */
 import { containerBytes } from '../core/fixed-point.ts';
 import { alignUp, ceilDiv, sum } from '../core/integers.ts';
@@ -10,7 +11,12 @@ import { beatBytes } from '../hw/buffers/beats.ts';
 import { idleLatencyNs, peakBandwidthMBps } from '../hw/dram/config.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { lineBufferBytes } from '../hw/spatial-pool/spatial-pool.ts';
-import { fusedOutputSlots } from './fused-emitter.ts';
+import {
+  fusedBandRows,
+  fusedOutputSlots,
+  streamedParameterSlots,
+  streamedWeightSlots,
+} from './fused-emitter.ts';
 import {
   convolvedRowsFor,
   inputRowsFor,
@@ -32,6 +38,7 @@ import {
   rowPitches,
   type Tiling,
   tileSumBytes,
+  tilingSizes,
   trafficWeight,
 } from './tiling.ts';
 
@@ -49,13 +56,15 @@ export interface FusedPass {
 export interface FusionChoice {
   /** Output rows of the last step that are computed at a time. */
   readonly lastRows: number;
-  /** Least rows of a band in depthwise mode, which reads rows of the halo again for every band. */
-  readonly depthwiseRows: number;
+  /** Least rows of each step's bands in depthwise mode, which reads rows of the halo again for every band. */
+  readonly depthwiseRows: readonly number[];
   /**
-   * A ring has room for another band, so that no step waits for the one before to finish its last rows, if that takes at
-   * most so many bytes.
+   * Each step's ring has room for another band, so that no step waits for the one before to finish its last rows, if that
+   * takes at most so many bytes.
    */
-  readonly slackBytes: number;
+  readonly slackBytes: readonly number[];
+  /** The last step's weights come anew for every band of `lastRows` rows, tile by tile; the others' are resident. */
+  readonly isLastStreamed: boolean;
   /** The first input is on chip as a whole. */
   readonly isInputKept: boolean;
   /** Share of the last output that goes to DRAM. */
@@ -68,31 +77,69 @@ export function canBeFused(step: Step): boolean {
   return work.operands === 1 && work.repeatRows === 1 && step.reading.rowStep === 1;
 }
 
+/** What a search asks again and again for the same step and rows. */
+export class FusionMemo {
+  private readonly known = new Map<Step, Map<string, unknown>>();
+
+  /** What `make` gave for the step and key before, or gives now. */
+  get<T>(step: Step, key: string, make: () => T): T {
+    let ofStep = this.known.get(step);
+    if (ofStep === undefined) {
+      ofStep = new Map();
+      this.known.set(step, ofStep);
+    }
+    if (!ofStep.has(key)) ofStep.set(key, make());
+    return ofStep.get(key) as T;
+  }
+}
+
 /** Cuts the steps for one pass; undefined if the buffers, the feature buffer left out, are too small. */
 export function fuseSteps(
   steps: readonly Step[],
   machine: MachineConfig,
   values: ValueSizes,
   choice: FusionChoice,
+  memo: FusionMemo,
 ): FusedPass | undefined {
   if (steps.filter((step) => tableOf(step) !== undefined).length > 1) return undefined;
+  const last = steps.length - 1;
+  const isStreamed = (index: number): boolean => choice.isLastStreamed && index === last;
+  const resident = steps.map((step, index) => (isStreamed(index) ? 0 : weightBytes(step, values)));
+  if (sum(resident) > machine.buffers.weight.bytes) return undefined;
   const rows = bandRows(steps, choice, machine, values);
   const tilings: Tiling[] = [];
   for (const [index, step] of steps.entries()) {
-    const tiling = tileStage(step, machine, values, rows[index]!);
+    const tiling = memo.get(step, `tiling ${rows[index]!} ${isStreamed(index)}`, () =>
+      isStreamed(index)
+        ? tileStreamed(step, machine, values, rows[index]!)
+        : tileStage(step, machine, values, rows[index]!),
+    );
     if (tiling === undefined) return undefined;
     tilings.push(tiling);
   }
-  const weights = steps.map((step) => weightBytes(step, values));
-  const records = steps.map((step, index) => recordBytes(step, tilings[index]!, values));
+  const slots = isStreamed(last) ? tilingSizes(steps[last]!, tilings[last]!, values) : undefined;
+  const weights = resident.map((bytes, index) =>
+    isStreamed(index) ? streamedWeightSlots * slots!.weightSlotBytes : bytes,
+  );
   if (sum(weights) > machine.buffers.weight.bytes) return undefined;
+  const records = steps.map((step, index) =>
+    isStreamed(index)
+      ? streamedParameterSlots * slots!.parameterSlotBytes
+      : recordBytes(step, tilings[index]!, values),
+  );
   if (sum(records) > machine.buffers.parameter.bytes) return undefined;
 
-  const rings = steps.map((step, index) =>
-    index === 0
-      ? inputRing(step, tilings[0]!, choice)
-      : ringBetween(steps[index - 1]!, tilings[index - 1]!, step, tilings[index]!, choice),
-  );
+  const rings = steps.map((step, index) => {
+    const tiling = tilings[index]!;
+    const before = tilings[index - 1];
+    const slack = choice.slackBytes[index]!;
+    if (before === undefined && choice.isInputKept) return { rows: 0, hasSlack: true };
+    const { least, more } = memo.get(step, `ring ${before?.tileRows} ${fusedBandRows(tiling)}`, () =>
+      before === undefined ? inputRing(step, tiling) : ringBetween(steps[index - 1]!, before, step, tiling),
+    );
+    const hasSlack = (more - least) * step.inputShape[0] * tiling.rowPitch <= slack;
+    return { rows: hasSlack ? more : least, hasSlack };
+  });
   const ringRows = rings.map((ring) => ring.rows);
   const ringBytes = steps.map(
     (step, index) => step.inputShape[0] * ringRows[index]! * tilings[index]!.rowPitch,
@@ -111,6 +158,7 @@ export function fuseSteps(
       choice,
       rings.map((ring) => ring.hasSlack),
       weights[0]! + (choice.isInputKept ? 0 : ringBytes[0]!),
+      memo,
     ),
   };
 }
@@ -127,7 +175,7 @@ function runningSums(sizes: readonly number[]): number[] {
 /** Output rows of each step's bands: what a band of the next step newly takes in, or what an output slot holds. */
 function bandRows(
   steps: readonly Step[],
-  { lastRows, depthwiseRows }: FusionChoice,
+  { lastRows, depthwiseRows, isLastStreamed }: FusionChoice,
   machine: MachineConfig,
   values: ValueSizes,
 ): number[] {
@@ -136,9 +184,13 @@ function bandRows(
   for (let index = steps.length - 1; index >= 0; index--) {
     const step = steps[index]!;
     const mapRow = step.outputShape[2] * values.elementBytes;
-    const fits = Math.floor(outputSlotBytes(machine) / (mapRow * smallestTile(step, machine)));
+    // A streamed step's bands are computed in several tiles of rows.
+    const fits =
+      isLastStreamed && index === steps.length - 1
+        ? step.outputShape[1]
+        : Math.floor(outputSlotBytes(machine) / (mapRow * smallestTile(step, machine)));
     const wanted = computesDepthwise(step, machine, values)
-      ? taken * Math.max(1, Math.round(depthwiseRows / taken))
+      ? taken * Math.max(1, Math.round(depthwiseRows[index]! / taken))
       : taken;
     rows[index] = Math.max(1, Math.min(wanted, step.outputShape[1], fits));
     taken = rows[index]! * (step.pooling?.stride[0] ?? 1) * workloadOf(step).strideRows;
@@ -220,6 +272,34 @@ function tileStage(step: Step, machine: MachineConfig, values: ValueSizes, rows:
   };
 }
 
+/** A step whose weights come anew for every band: tiles of filters that fill the columns, of as many rows as an output slot takes. */
+function tileStreamed(
+  step: Step,
+  machine: MachineConfig,
+  values: ValueSizes,
+  bandRows: number,
+): Tiling | undefined {
+  const work = workloadOf(step);
+  if (step.convolution === undefined || work.groups > 1) return undefined;
+  const mapRow = step.outputShape[2] * values.elementBytes;
+  const most = Math.floor(outputSlotBytes(machine) / (mapRow * smallestTile(step, machine)));
+  if (most === 0) return undefined;
+  const tileRows = ceilDiv(bandRows, ceilDiv(bandRows, most));
+  const ratio = ratioOf(step);
+  const tile = tileStage(step, machine, values, tileRows);
+  if (tile === undefined) return undefined;
+  const filtersPerTile = Math.min(work.filtersPerGroup, ratio * smallestTile(step, machine));
+  if (filtersPerTile > tile.filtersPerTile || filtersPerTile === work.filtersPerGroup) return undefined;
+  return {
+    ...tile,
+    filtersPerTile,
+    bandRows,
+    weightsResident: false,
+    weightSlots: streamedWeightSlots,
+    parameterSlots: streamedParameterSlots,
+  };
+}
+
 /** `total` in as few parts as `most` allows, all but the last alike and multiples of `unit`. */
 function evenPart(total: number, most: number, unit: number): number {
   const fits = most - (most % unit);
@@ -242,53 +322,35 @@ function recordBytes(step: Step, tiling: Tiling, values: ValueSizes): number {
 
 /** First and last input row of every band of a step. */
 function* bandInputs(step: Step, work: Workload, tiling: Tiling) {
-  for (const band of pieces(step.outputShape[1], tiling.tileRows)) {
+  for (const band of pieces(step.outputShape[1], fusedBandRows(tiling))) {
     yield inputRowsFor(step, work, convolvedRowsFor(step, band));
   }
 }
 
+/** Rows of a ring at least, and with slack. */
 interface RingSize {
-  /** 0: the whole map has its place elsewhere. */
-  readonly rows: number;
-  readonly hasSlack: boolean;
+  readonly least: number;
+  readonly more: number;
 }
 
 /** Rows of the first input that a band needs, with slack also those that the next one adds. */
-function inputRing(step: Step, tiling: Tiling, choice: FusionChoice): RingSize {
-  if (choice.isInputKept) return { rows: 0, hasSlack: true };
+function inputRing(step: Step, tiling: Tiling): RingSize {
   const inputs = [...bandInputs(step, workloadOf(step), tiling)];
   const rowsWith = (more: number): number =>
     Math.max(
       ...inputs.map(({ first }, band) => inputs[Math.min(band + more, inputs.length - 1)]!.end - first),
     );
-  return withSlack(rowsWith(0), rowsWith(1), step, tiling, choice);
+  return { least: rowsWith(0), more: rowsWith(1) };
 }
 
 /** Rows that must fit between two steps: what a band reads, up to the end of the producer's band; with slack one more. */
-function ringBetween(
-  producer: Step,
-  producerTiling: Tiling,
-  consumer: Step,
-  tiling: Tiling,
-  choice: FusionChoice,
-): RingSize {
+function ringBetween(producer: Step, producerTiling: Tiling, consumer: Step, tiling: Tiling): RingSize {
   const all = producer.outputShape[1];
   const made = producerTiling.tileRows;
   const inputs = [...bandInputs(consumer, workloadOf(consumer), tiling)];
   const rowsWith = (more: number): number =>
     Math.max(...inputs.map(({ first, end }) => Math.min(all, alignUp(end, made) + more) - first));
-  return withSlack(rowsWith(0), rowsWith(made), consumer, tiling, choice);
-}
-
-function withSlack(
-  least: number,
-  more: number,
-  { inputShape }: Step,
-  { rowPitch }: Tiling,
-  { slackBytes }: FusionChoice,
-): RingSize {
-  const hasSlack = (more - least) * inputShape[0] * rowPitch <= slackBytes;
-  return { rows: hasSlack ? more : least, hasSlack };
+  return { least: rowsWith(0), more: rowsWith(made) };
 }
 
 /** Estimated cost of a pass; see `estimateCost`. */
@@ -300,19 +362,26 @@ function passCost(
   { isInputKept, outputShare }: FusionChoice,
   hasSlack: readonly boolean[],
   firstBytes: number,
+  memo: FusionMemo,
 ): CostEstimate {
-  const costs = steps.map((step, index) =>
-    estimateCost(step, machine, values, tilings[index]!, {
+  const costs = steps.map((step, index) => {
+    const tiling = tilings[index]!;
+    const shares = {
       inputShare: index === 0 && !isInputKept ? 1 : 0,
       outputShare: index === steps.length - 1 ? outputShare : 0,
-    }),
-  );
+    };
+    const key = `cost ${tiling.bandRows} ${tiling.tileRows} ${tiling.weightsResident} ${shares.inputShare} ${shares.outputShare}`;
+    return memo.get(step, key, () => {
+      const cost = estimateCost(step, machine, values, tiling, shares);
+      return { ...cost, computeCycles: cost.computeCycles * rowsShare(step, tiling) };
+    });
+  });
   const total = (part: (cost: CostEstimate) => number): number => sum(costs.map(part));
   const computeCycles = total((cost) => cost.computeCycles);
   const dramCycles = total((cost) => cost.dramCycles);
   // Without slack a step waits for the last rows of the one before, unless another can run meanwhile: of more than two
   // every second time, as it turns out.
-  const bands = steps.map((step, index) => ceilDiv(step.outputShape[1], tilings[index]!.tileRows));
+  const bands = steps.map((step, index) => ceilDiv(step.outputShape[1], fusedBandRows(tilings[index]!)));
   const waits = steps.map((_, index) =>
     index === 0 || hasSlack[index]
       ? 0
@@ -337,6 +406,14 @@ function passCost(
     weightBytes: total((cost) => cost.weightBytes),
     outputBytes: total((cost) => cost.outputBytes),
   };
+}
+
+/** Rows of a step's map, of those that its tiles would have if none was shorter than the others. */
+function rowsShare({ outputShape }: Step, tiling: Tiling): number {
+  const rows = outputShape[1];
+  const bandRows = fusedBandRows(tiling);
+  const tiles = ceilDiv(rows, bandRows) * ceilDiv(bandRows, tiling.tileRows);
+  return rows / (tiles * tiling.tileRows);
 }
 
 /** From the end of a band until its rows are in the ring. */
@@ -381,6 +458,7 @@ export function placeFused(
       tiling: fused.tilings[index]!,
       places: {
         pass,
+        fusedBy: 'rows',
         featureBase: addresses[index]!,
         ringRows: fused.ringRows[index]!,
         planePitch:
@@ -397,9 +475,11 @@ export function placeFused(
                 rowPitch: nextTiling.rowPitch,
                 planePitch: fused.ringRows[index + 1]! * nextTiling.rowPitch,
                 ringRows: fused.ringRows[index + 1]!,
+                ringChannels: 0,
               },
         weightBase: fused.weightBases[index]!,
         parameterBase: fused.parameterBases[index]!,
+        accumulatorVector: 0,
       },
     };
   });

@@ -13,11 +13,15 @@ export interface KeptMap {
   readonly planePitch: number;
   /** Rows of a channel that are used in turn; 0: every row has its own place. */
   readonly ringRows: number;
+  /** Channels whose places are used in turn, whole tiles of them; 0: every channel has its own place. */
+  readonly ringChannels: number;
 }
 
 export interface Places {
-  /** Passes between two barriers are numbered; steps of one pass are fused: their rows are interleaved. */
+  /** Passes between two barriers are numbered; steps of one pass are fused. */
   readonly pass: number;
+  /** What the fused steps of a pass interleave: bands of rows, or groups of channels; absent in a pass of one step. */
+  readonly fusedBy?: 'rows' | 'channels';
   /** First byte of the input's slots, of its ring, or of the whole map. */
   readonly featureBase: number;
   /** Rows of the input's ring; 0: none. */
@@ -27,9 +31,13 @@ export interface Places {
   /** Channels of the input that are there already; the others are loaded. */
   readonly inputKept: RowRange;
   readonly output: KeptMap | undefined;
+  /** Maps of the output, whole tiles of them, whose places are the input's until the last tile has read it. */
+  readonly lateMaps?: RowRange;
   /** First byte of the weights and of the records, which fused steps share the buffers for. */
   readonly weightBase: number;
   readonly parameterBase: number;
+  /** Number of the first vector of its partial sums in the accumulator buffer. */
+  readonly accumulatorVector: number;
 }
 
 export const nothingKept: RowRange = { first: 0, end: 0 };
@@ -45,6 +53,7 @@ export function placesInDram(pass: number): Places {
     output: undefined,
     weightBase: 0,
     parameterBase: 0,
+    accumulatorVector: 0,
   };
 }
 

@@ -9,6 +9,7 @@ import { accumulatorBytes } from '../hw/pe-array/config.ts';
 import { parameterRecordBytes } from '../hw/requantise/parameters.ts';
 import { givenMaps, type LayeredNetwork } from '../quant/layers.ts';
 import type { NumberOptions, QuantisedNetwork } from '../quant/quantised.ts';
+import { ChannelEmitter } from './channel-emitter.ts';
 import { DataSettings } from './data-settings.ts';
 import { Emitter } from './emit.ts';
 import { FusedEmitter } from './fused-emitter.ts';
@@ -154,8 +155,12 @@ export function emitProgram(
   const settings = new DataSettings(numbers, quantised);
   const passes = passesOf(steps);
   for (const { first, end } of passes) {
-    if (end === first + 1) new StepEmitter(emitter, steps[first]!, first, layout, values, settings).emit();
-    else new FusedEmitter(emitter, steps.slice(first, end), first, layout, values, settings).emit();
+    const pass = steps.slice(first, end);
+    const common = [layout, values, settings] as const;
+    if (pass.length === 1) new StepEmitter(emitter, pass[0]!, first, ...common).emit();
+    else if (pass[0]!.places!.fusedBy === 'channels')
+      new ChannelEmitter(emitter, pass, first, ...common).emit();
+    else new FusedEmitter(emitter, pass, first, ...common).emit();
   }
   return {
     graph: network.graph,

@@ -1,36 +1,52 @@
 /**
  * Which maps stay on chip between steps. A map that the next step alone reads can stay in the feature buffer, as a whole or
- * some channels of it; steps whose weights fit together can be fused into one pass (fusion.ts), and then the maps between
- * them never leave. A step that treats every channel by itself can put its output where its input was.
+ * some channels of it; steps can be fused into one pass, by rows (fusion.ts) or by channels (channel-fusion.ts), and
+ * then the maps between them never leave. A step that treats every channel by itself can put its output where its input was.
  *
- * A kept map lies at the low or the high end of the buffer, the next one at the other end, so that a step's input and
- * output never meet. A dynamic programme over the steps finds the cheapest schedule under the tilings' own cost: its states
- * are how much of the map in front of a step is kept, and where.
+ * Where kept maps lie: kept-maps.ts. A dynamic programme over the steps finds the cheapest schedule under the tilings' own
+ * cost: its states are how much of the map in front of a step is kept, and where.
  */
 import { InputError } from '../core/diagnostics.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
-import { canBeFused, type FusedPass, fuseSteps, placeFused } from './fusion.ts';
+import {
+  type ChannelLimits,
+  type ChannelPass,
+  channelRingBytes,
+  chunkMaps,
+  fuseByChannels,
+  placeByChannels,
+} from './channel-fusion.ts';
+import {
+  canBeFused,
+  type FusedPass,
+  type FusionChoice,
+  FusionMemo,
+  fuseSteps,
+  placeFused,
+} from './fusion.ts';
+import { type FusionPoint, fusionPoints } from './fusion-search.ts';
 import { inputRowsFor, type RowRange, type ValueSizes, workloadOf } from './geometry.ts';
+import {
+  addressOf,
+  type End,
+  type Held,
+  keptChannels,
+  keptMapOf,
+  nothing,
+  type WholeMap,
+} from './kept-maps.ts';
 import type { TiledStep } from './layout.ts';
-import { type KeptMap, nothingKept, placesInDram } from './places.ts';
-import type { Step } from './steps.ts';
-import { computesDepthwise, type RatedTiling, rankTilings, rowPitches, type TilingLimits } from './tiling.ts';
-
-/** A map as the step that reads it lays it out in the feature buffer. */
-interface WholeMap {
-  readonly channels: number;
-  readonly rowPitch: number;
-  readonly planePitch: number;
-  readonly bytes: number;
-}
-
-type End = 'low' | 'high';
-
-/** The map in front of a step: `kept` channels are on chip, at one end of the buffer; 0: none. */
-interface Held {
-  readonly kept: number;
-  readonly end: End;
-}
+import { nothingKept, placesInDram } from './places.ts';
+import { ratioOf, type Step } from './steps.ts';
+import {
+  computesDepthwise,
+  outputMaps,
+  type RatedTiling,
+  rankTilings,
+  rowPitches,
+  type TilingLimits,
+  tilingSizes,
+} from './tiling.ts';
 
 interface State {
   readonly held: Held;
@@ -39,7 +55,8 @@ interface State {
   readonly last: { readonly from: State; readonly plan: (pass: number) => TiledStep[] } | undefined;
 }
 
-const nothing: Held = { kept: 0, end: 'low' };
+/** Tiles that can wait in the output buffer, one in each of its two slots. */
+const lateTiles = 2;
 
 /** Every step a pass of its own, all maps in DRAM. */
 export function planInDram(steps: readonly Step[], machine: MachineConfig, values: ValueSizes): TiledStep[] {
@@ -77,6 +94,9 @@ class Planner {
   /** The map between steps i - 1 and i, if it can stay on chip. */
   private readonly links: readonly (WholeMap | undefined)[];
   private readonly rated = new Map<string, RatedTiling | undefined>();
+  private readonly memo = new FusionMemo();
+  private readonly points = new Map<string, FusionPoint[]>();
+  private readonly byChannels = new Map<string, ChannelPass | undefined>();
   private readonly states: Map<string, State>[];
 
   constructor(
@@ -107,6 +127,7 @@ class Planner {
       for (const state of pareto([...this.states[index]!.values()])) {
         this.planAlone(index, state);
         this.planPasses(index, state);
+        this.planByChannels(index, state);
       }
     }
     let state = this.states[this.steps.length]!.values().next().value;
@@ -156,28 +177,6 @@ class Planner {
     if (known === undefined || state.objective < known.objective) this.states[index]!.set(key, state);
   }
 
-  /** Where the whole map in front of a step lies. */
-  private addressOf(map: WholeMap, end: End): number {
-    return end === 'low' ? 0 : this.featureBytes - map.bytes;
-  }
-
-  /** The kept channels of a map: the ones that lie at the very end of the buffer. */
-  private keptChannels(map: WholeMap, { kept, end }: Held): RowRange {
-    if (kept === 0) return nothingKept;
-    return end === 'low' ? { first: 0, end: kept } : { first: map.channels - kept, end: map.channels };
-  }
-
-  private keptMap(map: WholeMap, held: Held): KeptMap | undefined {
-    if (held.kept === 0) return undefined;
-    return {
-      channels: this.keptChannels(map, held),
-      address: this.addressOf(map, held.end),
-      rowPitch: map.rowPitch,
-      planePitch: map.planePitch,
-      ringRows: 0,
-    };
-  }
-
   /** A pass of one step. */
   private planAlone(index: number, state: State): void {
     const step = this.steps[index]!;
@@ -204,11 +203,26 @@ class Planner {
     const other: End = held.end === 'low' ? 'high' : 'low';
     if (kept > 0 && held.kept > 0) {
       this.tryAlone(index, state, { kept, end: other }, { isWholeMap: true, isInPlace: false });
+      if (kept < output.channels) this.planLate(index, state, besides, other);
     }
     if (this.canBeInPlace(step, input, output)) {
       const all = { kept: output.channels, end: held.end };
       this.tryAlone(index, state, all, { isWholeMap: true, isInPlace: true });
     }
+  }
+
+  /**
+   * A pass whose last two tiles wait in the two slots of the output buffer until the input is no longer read, and then take
+   * its place: so many more channels stay than have room beside it.
+   */
+  private planLate(index: number, state: State, besides: number, end: End): void {
+    const { channels } = this.links[index + 1]!;
+    const ratio = ratioOf(this.steps[index]!);
+    const tileMaps = Math.max(1, Math.floor(this.machine.peArray.columns / ratio));
+    if (channels % tileMaps !== 0) return;
+    const kept = Math.min(channels, besides - (besides % tileMaps) + lateTiles * tileMaps);
+    if (kept < lateTiles * tileMaps) return;
+    this.tryAlone(index, state, { kept, end }, { isWholeMap: true, isInPlace: false, mostMaps: tileMaps });
   }
 
   /** Bytes of an input that no step before leaves on chip. */
@@ -232,7 +246,7 @@ class Planner {
     index: number,
     from: State,
     out: Held,
-    { isWholeMap, isInPlace }: Pick<TilingLimits, 'isWholeMap' | 'isInPlace'>,
+    { isWholeMap, isInPlace, mostMaps }: Pick<TilingLimits, 'isWholeMap' | 'isInPlace' | 'mostMaps'>,
   ): void {
     const step = this.steps[index]!;
     const input = this.links[index];
@@ -244,19 +258,31 @@ class Planner {
       isInPlace,
       inputShare: isWholeMap ? 1 - from.held.kept / input!.channels : 1,
       outputShare: out.kept === 0 ? 1 : 1 - out.kept / output!.channels,
+      ...(mostMaps === undefined ? {} : { mostMaps }),
     };
     const rated = this.rate(index, limits);
     if (rated === undefined) return;
-    const inputKept = isWholeMap ? this.keptChannels(input!, from.held) : nothingKept;
-    const featureBase = isWholeMap ? this.addressOf(input!, from.held.end) : outputBytes;
+    let lateMaps: RowRange | undefined;
+    if (mostMaps !== undefined) {
+      // Its tiles must be those that the channels were counted for.
+      const [tile] = tilingSizes(step, rated.tiling, this.values).tiles;
+      if (outputMaps(step, tile!) !== mostMaps || rated.tiling.outputSlots !== lateTiles) return;
+      const { first, end } = keptChannels(output!, out);
+      const late = lateTiles * mostMaps;
+      lateMaps = out.end === 'low' ? { first: end - late, end } : { first, end: first + late };
+    }
+    const inputKept = isWholeMap ? keptChannels(input!, from.held) : nothingKept;
+    const featureBase = isWholeMap ? addressOf(input!, from.held.end, this.featureBytes) : outputBytes;
     const places = {
       featureBase,
       ringRows: 0,
       planePitch: isWholeMap ? input!.planePitch : 0,
       inputKept,
-      output: output && this.keptMap(output, out),
+      output: output && keptMapOf(output, out, this.featureBytes),
+      ...(lateMaps === undefined ? {} : { lateMaps }),
       weightBase: 0,
       parameterBase: 0,
+      accumulatorVector: 0,
     };
     this.reach(index + 1, {
       held: out,
@@ -276,6 +302,66 @@ class Planner {
       this.rated.set(key, best[0]);
     }
     return this.rated.get(key);
+  }
+
+  /** Passes of this step and the next one, fused by channels. */
+  private planByChannels(index: number, state: State): void {
+    const between = this.links[index + 1];
+    if (between === undefined) return;
+    const input = this.links[index];
+    const output = this.links[index + 2];
+    const { held } = state;
+    const isWholeMap = held.kept > 0;
+    const inputBytes = isWholeMap ? input!.bytes : this.tightBytes(this.steps[index]!);
+    for (const mostMaps of chunkMaps(this.steps[index]!, this.machine)) {
+      const ringBytes = channelRingBytes(mostMaps, between.planePitch);
+      const besides = this.featureBytes - inputBytes - ringBytes;
+      const most =
+        output === undefined ? 0 : Math.min(output.channels, Math.floor(besides / output.planePitch));
+      for (const kept of new Set([0, Math.max(0, most)])) {
+        const end: End = isWholeMap && held.end === 'low' ? 'high' : 'low';
+        this.tryByChannels(index, state, kept === 0 ? nothing : { kept, end }, mostMaps);
+      }
+    }
+  }
+
+  private tryByChannels(index: number, from: State, out: Held, mostMaps: number): void {
+    const [writer, reader] = [this.steps[index]!, this.steps[index + 1]!];
+    const [input, between, output] = [this.links[index], this.links[index + 1]!, this.links[index + 2]];
+    const isWholeMap = from.held.kept > 0;
+    const outputBytes = out.kept === 0 ? 0 : out.kept * output!.planePitch;
+    const ringBytes = channelRingBytes(mostMaps, between.planePitch);
+    const rest = this.featureBytes - outputBytes - ringBytes;
+    if (isWholeMap && input!.bytes > rest) return;
+    const limits: ChannelLimits = {
+      featureBytes: isWholeMap ? input!.bytes : rest,
+      isWholeMap,
+      mostMaps,
+      rowPitch: between.rowPitch,
+      inputShare: isWholeMap ? 1 - from.held.kept / input!.channels : 1,
+      outputShare: out.kept === 0 ? 1 : 1 - out.kept / output!.channels,
+    };
+    const key = `${index} ${JSON.stringify(limits)}`;
+    if (!this.byChannels.has(key)) {
+      this.byChannels.set(key, fuseByChannels(writer, reader, this.machine, this.values, limits));
+    }
+    const fused = this.byChannels.get(key);
+    if (fused === undefined) return;
+    // The ring lies beside what is kept at the low end.
+    const low = isWholeMap && from.held.end === 'low' ? input!.bytes : outputBytes;
+    const places = {
+      featureBase: isWholeMap ? addressOf(input!, from.held.end, this.featureBytes) : low + ringBytes,
+      planePitch: isWholeMap ? input!.planePitch : 0,
+      inputKept: isWholeMap ? keptChannels(input!, from.held) : nothingKept,
+      ringBase: low,
+      ringPitch: between.planePitch,
+      output: output && keptMapOf(output, out, this.featureBytes),
+    };
+    this.reach(index + 2, {
+      held: out,
+      objective: from.objective + fused.cost.objective,
+      last: { from, plan: (pass) => placeByChannels([writer, reader], fused, { ...places, pass }) },
+    });
   }
 
   /** Passes of several steps that begin with this one. */
@@ -298,38 +384,47 @@ class Planner {
     const keptEnd: End = keptInput !== undefined && from.held.end === 'low' ? 'high' : 'low';
     let fits = false;
     const lastRows = steps.at(-1)!.outputShape[1];
+    const isInputKept = keptInput !== undefined;
+    // Where there is more to choose for each, fewer numbers of rows are tried.
     const hasDepthwise = steps.some((step) => computesDepthwise(step, this.machine, this.values));
-    const { bytes } = this.machine.buffers.feature;
-    const forms = [0, bytes / 32, bytes / 8, bytes].flatMap((slackBytes) =>
-      (hasDepthwise ? [1, 4, 8, 16] : [1]).map((rows) => [slackBytes, rows] as const),
-    );
-    for (let rows = 1; rows <= lastRows; rows = rows < 8 ? rows + 1 : rows + Math.ceil(rows / 4)) {
+    const rowsBehind = (rows: number): number =>
+      hasDepthwise ? 2 * rows : rows < 8 ? rows + 1 : rows + Math.ceil(rows / 4);
+    for (let rows = 1; rows <= lastRows; rows = rowsBehind(rows)) {
       let fitsRows = false;
-      for (const [slackBytes, depthwiseRows] of forms) {
-        const attempt = (outputShare: number) =>
-          fuseSteps(steps, this.machine, this.values, {
-            lastRows: rows,
-            depthwiseRows,
-            slackBytes,
-            isInputKept: keptInput !== undefined,
-            outputShare,
-          });
-        const fused = attempt(1);
-        if (fused === undefined) continue;
-        const rings = ringBytes(fused, keptInput !== undefined);
-        if (rings > free) continue;
+      const pass = { lastRows: rows, isInputKept };
+      let points = this.pointsOf(first, end, { ...pass, isLastStreamed: false });
+      if (points.length === 0) points = this.pointsOf(first, end, { ...pass, isLastStreamed: true });
+      for (const { choice, ringBytes } of points) {
+        if (ringBytes > free) continue;
         fitsRows = true;
-        this.reachPass(first, end, from, keptInput, fused, nothing);
+        const attempt = (outputShare: number): FusedPass =>
+          fuseSteps(steps, this.machine, this.values, { ...choice, outputShare }, this.memo)!;
+        this.reachPass(first, end, from, keptInput, attempt(1), nothing);
         if (output === undefined || output.bytes > this.featureBytes) continue;
-        const kept = Math.min(output.channels, Math.floor((free - rings) / output.planePitch));
+        const kept = Math.min(output.channels, Math.floor((free - ringBytes) / output.planePitch));
         if (kept <= 0) continue;
-        const keeping = attempt(1 - kept / output.channels)!;
+        const keeping = attempt(1 - kept / output.channels);
         this.reachPass(first, end, from, keptInput, keeping, { kept, end: keptEnd });
       }
       fits ||= fitsRows;
       if (!fitsRows && rows > 1) break;
     }
     return fits;
+  }
+
+  private pointsOf(
+    first: number,
+    end: number,
+    pass: Pick<FusionChoice, 'lastRows' | 'isInputKept' | 'isLastStreamed'>,
+  ): FusionPoint[] {
+    const key = `${first} ${end} ${JSON.stringify(pass)}`;
+    let points = this.points.get(key);
+    if (points === undefined) {
+      const steps = this.steps.slice(first, end);
+      points = fusionPoints(steps, this.machine, this.values, pass, this.featureBytes, this.memo);
+      this.points.set(key, points);
+    }
+    return points;
   }
 
   private reachPass(
@@ -351,7 +446,7 @@ class Planner {
           ? outputBytes
           : 0;
     const input = keptInput && {
-      address: this.addressOf(keptInput, from.held.end),
+      address: addressOf(keptInput, from.held.end, this.featureBytes),
       planePitch: keptInput.planePitch,
     };
     this.reach(end, {
@@ -362,17 +457,13 @@ class Planner {
         plan: (pass) => {
           const placed = placeFused(steps, pass, fused, low, input);
           const last = placed.at(-1)!;
-          const kept = output && this.keptMap(output, out);
+          const kept = output && keptMapOf(output, out, this.featureBytes);
           const all = [...placed.slice(0, -1), { ...last, places: { ...last.places!, output: kept } }];
           return all.map((tiled, at) => (at === 0 ? { ...tiled, estimate: fused.cost } : tiled));
         },
       },
     });
   }
-}
-
-function ringBytes({ ringBytes: bytes }: FusedPass, isInputKept: boolean): number {
-  return bytes.reduce((total, ring, index) => (index === 0 && isInputKept ? total : total + ring), 0);
 }
 
 /** States that no other beats in both cost and what is kept; and always the one with nothing kept, from which every step can go on. */

@@ -19,7 +19,7 @@ import {
 import type { DramLayout, TiledStep } from './layout.ts';
 import { nothingKept, splitByKept } from './places.ts';
 import type { Step } from './steps.ts';
-import { contiguous, TileEmitter } from './tile-emitter.ts';
+import { contiguous, type PlacedTile, TileEmitter, tileMaps } from './tile-emitter.ts';
 import { type TilingSizes, tilingSizes } from './tiling.ts';
 
 /** One compute command and what must be on chip for it. */
@@ -70,6 +70,14 @@ interface Operands {
   readonly load: number;
 }
 
+/** Commands that come between a step's own, one compute for each of its finished tiles. */
+export interface Follower {
+  /** Computes of the follower that come before the first one of filter tile `tile`. */
+  computesBefore(tile: number): number;
+  /** Called behind the commands of a filter tile; `transfer` is the number of its last transfer. */
+  tileDone(tile: number, transfer: number): void;
+}
+
 export class StepEmitter {
   private readonly step: Step;
   private readonly work: Workload;
@@ -87,6 +95,8 @@ export class StepEmitter {
   private readonly storeOfSlot: number[];
   private lastLoad = none;
   private finishedTiles = 0;
+  /** Tiles whose output waits in the output buffer: its place is read until the last tile is computed. */
+  private readonly late: PlacedTile[] = [];
   private isTableLoaded = false;
 
   constructor(
@@ -96,6 +106,7 @@ export class StepEmitter {
     private readonly layout: DramLayout,
     private readonly values: ValueSizes,
     settings: DataSettings,
+    private readonly follower?: Follower,
   ) {
     const { step, tiling } = tiled;
     this.step = step;
@@ -113,6 +124,12 @@ export class StepEmitter {
   }
 
   emit(): void {
+    this.emitTiles();
+    this.emitter.barrier();
+  }
+
+  /** All but the barrier. */
+  emitTiles(): void {
     // The last tile whose loads are out. They run ahead of the computes by one tile that needs any, never more:
     // the load queue must not fill up with transfers that wait for computes behind them.
     // (The operands of a sum may be more than a queue holds: with one slot for them they would all wait like that.)
@@ -129,13 +146,12 @@ export class StepEmitter {
       }
       this.emitTile(item, index);
     });
-    this.emitter.barrier();
   }
 
   private *listItems(): Generator<Item> {
     const { tiling } = this.tiled;
     for (const [band, bandRows] of this.sizes.bands.entries()) {
-      for (const tile of this.sizes.tiles.keys()) {
+      for (const tile of this.tileOrder()) {
         for (const chunk of this.sizes.chunks.keys()) {
           for (const rows of pieces(bandRows.end - bandRows.first, tiling.tileRows)) {
             yield {
@@ -150,13 +166,25 @@ export class StepEmitter {
     }
   }
 
+  /** Filter tiles; those that must wait for the others come last. */
+  private tileOrder(): number[] {
+    const tiles = [...this.sizes.tiles.keys()];
+    return [...tiles.filter((tile) => !this.isLate(tile)), ...tiles.filter((tile) => this.isLate(tile))];
+  }
+
+  private isLate(tile: number): boolean {
+    const late = this.tiled.places?.lateMaps;
+    const maps = tileMaps(this.step, this.work, this.sizes.tiles[tile]!);
+    return late !== undefined && maps.first >= late.first && maps.end <= late.end;
+  }
+
   private bandInput(band: number): RowRange {
     return inputRowsFor(this.step, this.work, convolvedRowsFor(this.step, this.sizes.bands[band]!));
   }
 
   private emitLoads(index: number): void {
     const item = this.items[index]!;
-    const compute = this.firstCompute + index;
+    const compute = this.firstCompute + index + (this.follower?.computesBefore(item.tile) ?? 0);
     const { tiling } = this.tiled;
     const { step, sizes } = this;
     const tile = sizes.tiles[item.tile]!;
@@ -278,28 +306,37 @@ export class StepEmitter {
     const isLast = item.chunk === sizes.chunks.length - 1;
     const outputSlot = this.finishedTiles % tiling.outputSlots;
     const firstChannel = tiling.inputResident ? tile.firstGroup * work.channelsPerGroup + chunk.first : 0;
-    const { transfer } = this.commands.emit(
-      {
-        tile,
-        chunk,
-        accumulateIn: item.chunk > 0,
-        isLast,
-        rows: item.rows,
-        inputRows: this.bandInput(item.band),
-        featureAddress:
-          this.featureBase + operands.inputSlot * sizes.inputSlotBytes + firstChannel * this.planePitch,
-        planePitch: this.planePitch,
-        ringRow: 0,
-        weightAddress: operands.weightSlot * sizes.weightSlotBytes,
-        parameterAddress: operands.parameterSlot * sizes.parameterSlotBytes,
-        outputAddress: outputSlot * sizes.outputSlotBytes,
-      },
+    const isLate = isLast && this.isLate(item.tile);
+    const placed: PlacedTile = {
+      tile,
+      chunk,
+      accumulateIn: item.chunk > 0,
+      isLast,
+      rows: item.rows,
+      inputRows: this.bandInput(item.band),
+      featureAddress:
+        this.featureBase + operands.inputSlot * sizes.inputSlotBytes + firstChannel * this.planePitch,
+      planePitch: this.planePitch,
+      ringRow: 0,
+      weightAddress: operands.weightSlot * sizes.weightSlotBytes,
+      parameterAddress: operands.parameterSlot * sizes.parameterSlotBytes,
+      accumulatorVector: this.tiled.places?.accumulatorVector ?? 0,
+      outputAddress: outputSlot * sizes.outputSlotBytes,
+    };
+    const { compute, transfer } = this.commands.emit(
+      placed,
       operands.load,
       isLast ? this.storeOfSlot[outputSlot]! : none,
       sizes.operandBytes,
+      isLate,
     );
     if (!isLast) return;
     this.finishedTiles++;
+    if (isLate) this.late.push(placed);
+    if (index === this.items.length - 1) {
+      for (const waiting of this.late) this.commands.emitTransfers(waiting, compute);
+    }
     this.storeOfSlot[outputSlot] = transfer;
+    this.follower?.tileDone(item.tile, transfer);
   }
 }

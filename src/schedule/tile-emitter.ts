@@ -36,6 +36,8 @@ export interface PlacedTile {
   readonly ringRow: number;
   readonly weightAddress: number;
   readonly parameterAddress: number;
+  /** First vector of its partial sums in the accumulator buffer. */
+  readonly accumulatorVector: number;
   readonly outputAddress: number;
 }
 
@@ -162,16 +164,20 @@ export class TileEmitter {
     return load;
   }
 
-  /** Emits the tile, which needs load `load` and transfer `store`; returns its number and that of its last transfer. */
+  /**
+   * Emits the tile, which needs load `load` and transfer `store`; returns its number and that of its last transfer. A late
+   * tile's output waits in the output buffer until `emitTransfers` is called.
+   */
   emit(
     placed: PlacedTile,
     load: number,
     store: number,
     operandPitch: number,
+    isLate = false,
   ): { compute: number; transfer: number } {
     if (placed.isLast) this.emitPostProcess(placed);
     const compute = this.emitCompute(placed, load, store, operandPitch);
-    return { compute, transfer: placed.isLast ? this.emitTransfers(placed, compute) : none };
+    return { compute, transfer: placed.isLast && !isLate ? this.emitTransfers(placed, compute) : none };
   }
 
   private emitCompute(placed: PlacedTile, load: number, store: number, operandPitch: number): number {
@@ -215,7 +221,7 @@ export class TileEmitter {
         outRows: convolved.end - convolved.first,
         outColumns: step.convolvedShape[2],
         weightAddress: placed.weightAddress,
-        accumulatorAddress: 0,
+        accumulatorAddress: placed.accumulatorVector,
         ringRows: places?.ringRows ?? 0,
         ringRow: placed.ringRow,
         depthwise: tiling.isDepthwise ? 1 : 0,
@@ -225,15 +231,15 @@ export class TileEmitter {
     );
   }
 
-  /** Stores the maps that leave the chip and moves those that stay. */
-  private emitTransfers({ tile, rows, outputAddress }: PlacedTile, compute: number): number {
+  /** Stores the maps of a tile that leave the chip and moves those that stay, when compute `compute` is done. */
+  emitTransfers({ tile, rows, outputAddress }: PlacedTile, compute: number): number {
     const { step, work, emitter } = this;
     const { first, total } = step.outputChannels;
     const rowBytes = step.outputShape[2] * this.values.elementBytes;
     const rowCount = rows.end - rows.first;
     const mapBytes = rowCount * rowBytes;
-    const firstMap = (tile.firstGroup * work.filtersPerGroup + tile.firstFilter) / ratioOf(step);
-    const maps = { first: firstMap, end: firstMap + outputMaps(step, tile) };
+    const maps = tileMaps(step, work, tile);
+    const firstMap = maps.first;
     const kept = this.tiled.places?.output;
     let transfer = none;
     for (const part of splitByKept(maps, kept?.channels ?? { first: 0, end: 0 })) {
@@ -276,7 +282,8 @@ export class TileEmitter {
         );
         continue;
       }
-      const { address, rowPitch, planePitch, ringRows } = kept!;
+      const { address, rowPitch, planePitch, ringRows, ringChannels } = kept!;
+      const place = ringChannels > 0 ? part.first % ringChannels : part.first;
       for (const stretch of ringStretches(rows, ringRows)) {
         // Rows that follow each other on both sides are one piece.
         const isOnePiece = rowPitch === rowBytes;
@@ -288,7 +295,7 @@ export class TileEmitter {
             sourceAddress: source + (stretch.row - rows.first) * rowBytes,
             sourceSegmentPitch: isOnePiece ? 0 : rowBytes,
             sourceRunPitch: mapBytes,
-            targetAddress: address + part.first * planePitch + stretch.place * rowPitch,
+            targetAddress: address + place * planePitch + stretch.place * rowPitch,
             targetSegmentPitch: isOnePiece ? 0 : rowPitch,
             targetRunPitch: planePitch,
           },
@@ -332,6 +339,12 @@ export class TileEmitter {
       outputAddress,
     });
   }
+}
+
+/** The maps a tile writes. */
+export function tileMaps(step: Step, work: Workload, tile: FilterTile): RowRange {
+  const first = (tile.firstGroup * work.filtersPerGroup + tile.firstFilter) / ratioOf(step);
+  return { first, end: first + outputMaps(step, tile) };
 }
 
 /** Fields of a load of contiguous bytes. */

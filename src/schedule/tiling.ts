@@ -127,6 +127,8 @@ export interface TilingLimits {
   readonly isWholeMap: boolean;
   /** The output takes the input's place, channel by channel: a tile has all rows of its channels. */
   readonly isInPlace: boolean;
+  /** Maps of a tile at most; such a tile has all rows. Absent: no such limit. */
+  readonly mostMaps?: number;
   /** Shares of the input and the output that cross the DRAM port. */
   readonly inputShare: number;
   readonly outputShare: number;
@@ -262,6 +264,7 @@ function* candidates(
       filters: filtersPerTile,
     };
     const maps = outputMaps(step, largest);
+    if (limits.mostMaps !== undefined && maps > limits.mostMaps) continue;
     const { pooling } = step;
     if (
       pooling !== undefined &&
@@ -313,6 +316,7 @@ function* candidates(
           work.repeatRows,
         );
         if ((limits.isInPlace || isWhole) && tileRows < bandRows) continue;
+        if (limits.mostMaps !== undefined && tileRows < step.outputShape[1]) continue;
         for (const rowPitch of pitches) {
           for (const inputResident of residences) {
             const channels =
@@ -695,8 +699,14 @@ function conflictEstimate(
   const { feature } = machine.buffers;
   if (feature.banks === Number.POSITIVE_INFINITY) return 1;
   const planeBytes = tallestInput(step, work, tiling.bandRows) * tiling.rowPitch + tiling.planePadding;
+  // Written out: copying all of `work` for every tiling would be a third of the search's time.
   const placement = {
-    ...work,
+    kernelRows: work.kernelRows,
+    kernelColumns: work.kernelColumns,
+    dilationRows: work.dilationRows,
+    dilationColumns: work.dilationColumns,
+    strideRows: work.strideRows,
+    strideColumns: work.strideColumns,
     channels: work.channelsPerGroup,
     outColumns: step.convolvedShape[2],
     rowPitch: tiling.rowPitch / elementBytes,

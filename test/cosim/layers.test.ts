@@ -8,11 +8,14 @@ import { readNetworkFile } from '../../src/import/formats.ts';
 import { readMachineFile } from '../../src/import/machine-yaml.ts';
 import { coSimulateLayers, layerCase, layerGraph } from '../../src/layer-cosim.ts';
 import { convolution } from '../../src/ops/convolution/convolution.ts';
+import { numbersOn } from '../../src/pipeline.ts';
+import { layerNetwork } from '../../src/quant/layers.ts';
 import { Dice } from '../../src/rtl/cosim/dice.ts';
 import { icarus, isInstalled, verilator } from '../../src/rtl/cosim/native-engine.ts';
 import { compareProgram } from '../../src/rtl/cosim/program-compare.ts';
 import { programEngines } from '../../src/rtl/cosim/program-engine.ts';
 import { randomMachine } from '../../src/rtl/cosim/random-machine.ts';
+import { compileProgram } from '../../src/schedule/program.ts';
 import { smallMachine } from './machine.test-helper.ts';
 
 const seed = 2019;
@@ -92,6 +95,58 @@ describe('layers', () => {
       expect([found.cycleMismatches, found.byteMismatches, found.firstMismatch]).toEqual([0, 0, undefined]);
     }
     expect(moves).toBeGreaterThan(0);
+  });
+
+  it('agree where steps are fused by channels, weights come anew and last tiles take the place of the input', async () => {
+    const { dma, buffers } = smallMachine;
+    const convolutions = (...filters: number[]) =>
+      filters.map((count, index) => ({
+        op: convolution,
+        attributes: { filters: count, kernel: index === 0 ? 3 : 1, padding: 'same' as const },
+      }));
+    const deep = layerGraph('deep', [8, 5, 6], convolutions(8, 32, 12, 3));
+    const wide = layerGraph('wide', [2, 14, 11], convolutions(8, 28));
+    // The output buffer holds all maps of the step that takes in its channels tile by tile, or does not.
+    for (const [outputBytes, graphs] of [
+      [448, [deep, wide]],
+      [256, [deep]],
+    ] as const) {
+      const machine: MachineConfig = {
+        ...smallMachine,
+        dma: { ...dma, moves: true },
+        buffers: {
+          ...buffers,
+          feature: { ...buffers.feature, bytes: 1024 },
+          weight: { bytes: 288 },
+          output: { bytes: outputBytes },
+        },
+      };
+      const numbers = numbersOn(machine, { activationBits: 8, weightBits: 6 });
+      const plans = graphs.map((graph) =>
+        compileProgram(layerNetwork(graph), machine, { virtualFeatureMaps: true, fusion: true, numbers }),
+      );
+      const places = plans.map(({ steps }) => steps.map((step) => step.places!));
+      if (outputBytes === 448) {
+        expect(places[0]!.some(({ fusedBy }) => fusedBy === 'channels')).toBe(true);
+        expect(places[0]!.some(({ accumulatorVector }) => accumulatorVector > 0)).toBe(true);
+        expect(places[1]!.every(({ fusedBy }) => fusedBy === 'rows')).toBe(true);
+        expect(plans[1]!.steps.some(({ tiling }) => !tiling.weightsResident)).toBe(true);
+      } else {
+        expect(places[0]!.some(({ lateMaps }) => lateMaps !== undefined)).toBe(true);
+      }
+      const engine = await programEngines.javascript(machine);
+      for (const graph of graphs) {
+        for (let number = 0; number < 4; number++) {
+          const memory = { seed: number, longest: 1 + 9 * number };
+          const found = await compareProgram(engine, layerCase(machine, graph, number, memory, true));
+          expect([found.cycleMismatches, found.byteMismatches, found.firstMismatch]).toEqual([
+            0,
+            0,
+            undefined,
+          ]);
+        }
+      }
+    }
   });
 
   for (const [tool, build] of [

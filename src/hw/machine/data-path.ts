@@ -142,6 +142,12 @@ export class DataPath implements TileData {
     return tile.elementBytes === 2 && tile.unsigned === 0 && tile.zeroPoint === 0;
   }
 
+  /** Where a tile's sums are: the array's own, or those that wait, or will, in the accumulator buffer. */
+  private sumsOf(tile: Tile): number {
+    if (tile.accumulateIn === 0 && tile.accumulateOut === 0) return this.map.accumulators;
+    return this.map.partialSums + 8 * tile.accumulatorAddress * this.machine.peArray.rows;
+  }
+
   private convolve(tile: Tile): void {
     const { buffers, scratch } = this.map;
     const isWide = this.isWide(tile);
@@ -168,7 +174,7 @@ export class DataPath implements TileData {
         tile.outColumns,
         tile.filters,
         buffers.weight + tile.weightAddress + group * weightsPerGroup,
-        this.map.accumulators + (isWide ? 8 : 4) * group * tile.filters * pixels,
+        this.sumsOf(tile) + (isWide ? 8 : 4) * group * tile.filters * pixels,
         tile.accumulateIn,
       ] as const;
       if (isWide) {
@@ -292,7 +298,7 @@ export class DataPath implements TileData {
       records += tile.operands * operandRecordBytes;
     }
     const to = [
-      map.accumulators,
+      this.sumsOf(tile),
       filters,
       pixels,
       isWide ? this.wideRecords(records, filters) : records,
@@ -328,8 +334,9 @@ export class DataPath implements TileData {
     const from = map.buffers.parameter + post.parameterAddress;
     const records = isWide ? this.wideRecords(from, filters) : from;
     const bits = this.machine.peArray.accumulatorBits;
+    const sums = this.sumsOf(tile);
     this.overflows += kernels.crossChannelSums(
-      map.accumulators,
+      sums,
       maps,
       post.ratio,
       open,
@@ -341,7 +348,7 @@ export class DataPath implements TileData {
     );
     this.groupRecords(records, isWide ? WIDE_RECORD_BYTES : RECORD_BYTES, maps, post.ratio, open);
     const to = [
-      map.accumulators,
+      sums,
       maps,
       pixels,
       map.records,

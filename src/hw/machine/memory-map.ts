@@ -9,11 +9,10 @@ export const tilesInFlight = 8;
 
 export interface MemoryMap {
   readonly buffers: Readonly<Record<BufferName, number>>;
-  /**
-   * What the array's accumulators hold, [filters][pixels]: int32, or int64 where sums may leave 32 bits. Partial sums
-   * stay here too: the accumulator buffer's size and traffic are counted, its bytes are these.
-   */
+  /** What the array's accumulators hold, [filters][pixels]: int32, or int64 where sums may leave 32 bits. */
   readonly accumulators: number;
+  /** Partial sums that wait in the accumulator buffer, 8 bytes for each: a tile's like `accumulators`, from its address on. */
+  readonly partialSums: number;
   /** Values between the stages of post-processing. */
   readonly stages: readonly [number, number];
   /** Finished tiles before they enter the output buffer. */
@@ -33,6 +32,7 @@ export function memoryMap(machine: MachineConfig, program: readonly Command[], d
   let filters = 0;
   let scratch = 0;
   let unwound = 0;
+  let partialSums = 0;
   for (const command of program) {
     if (command.op !== 'compute') continue;
     const pixels = command.outRows * command.outColumns;
@@ -43,6 +43,10 @@ export function memoryMap(machine: MachineConfig, program: readonly Command[], d
       unwound = Math.max(unwound, planes * command.rows * command.columns * command.elementBytes);
     }
     if (command.stream === 0) scratch = Math.max(scratch, scratchBytes(command));
+    if (command.accumulateOut === 1) {
+      const first = command.accumulatorAddress * machine.peArray.rows;
+      partialSums = Math.max(partialSums, first + command.groups * command.filters * pixels);
+    }
   }
   let at = FIRST_FREE_ADDRESS;
   const take = (bytes: number): number => {
@@ -56,6 +60,7 @@ export function memoryMap(machine: MachineConfig, program: readonly Command[], d
   return {
     buffers,
     accumulators: take(8 * values),
+    partialSums: take(8 * partialSums),
     stages: [take(2 * values), take(2 * values)],
     finished: Array.from({ length: tilesInFlight }, () => take(machine.buffers.output.bytes)),
     scratch: take(scratch),
