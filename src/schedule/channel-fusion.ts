@@ -112,6 +112,8 @@ function readerNeeds(
   const work = workloadOf(reader);
   // Memory without an end has no map to save.
   if (machine.memory === 'ideal-infinite') return undefined;
+  // The halves of an accumulator buffer that all sums go through have no room for sums that stay.
+  if (!dataflowOf(machine.peArray).keepsSums) return undefined;
   if (convolution === undefined || work.groups > 1 || computesDepthwise(reader, machine, values))
     return undefined;
   if (convolvedShape[1] > maximumTileRows) return undefined;
@@ -177,16 +179,14 @@ function passCost(
   const { columns, rows } = machine.peArray;
   const work = workloadOf(reader);
   const chunks = ceilDiv(work.channelsPerGroup, tiling.channelsPerChunk);
-  // A fold of a chunk has few steps: where sums leave the array and come in through its chain, that may take longer. Between
+  // A fold of a chunk has few steps: moving its sums out and in through the chain may take longer. Between
   // the two steps' tiles the chain is handed over.
-  const { keepsSums } = dataflowOf(machine.peArray);
   const folds =
     ceilDiv(reader.convolvedShape[1] * reader.convolvedShape[2], rows) *
     ceilDiv(work.filtersPerGroup, columns);
   const steps = work.kernelRows * work.kernelColumns * tiling.channelsPerChunk;
   const foldCycles = folds * Math.max(0, columns + 1 - steps) + 2 * columns;
-  const chainCycles = keepsSums ? chunks * foldCycles : 0;
-  const computeCycles = writing.computeCycles + reading.computeCycles + chainCycles;
+  const computeCycles = writing.computeCycles + reading.computeCycles + chunks * foldCycles;
   const dramCycles = writing.dramCycles + reading.dramCycles;
   const exposedCycles = writing.exposedCycles;
   const cycles = Math.max(computeCycles, dramCycles, writing.cycles - exposedCycles) + exposedCycles;

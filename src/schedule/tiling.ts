@@ -699,8 +699,14 @@ function conflictEstimate(
   const { feature } = machine.buffers;
   if (feature.banks === Number.POSITIVE_INFINITY) return 1;
   const planeBytes = tallestInput(step, work, tiling.bandRows) * tiling.rowPitch + tiling.planePadding;
+  // Written out: copying all of `work` for every tiling would be a third of the search's time.
   const placement = {
-    ...work,
+    kernelRows: work.kernelRows,
+    kernelColumns: work.kernelColumns,
+    dilationRows: work.dilationRows,
+    dilationColumns: work.dilationColumns,
+    strideRows: work.strideRows,
+    strideColumns: work.strideColumns,
     channels: work.channelsPerGroup,
     outColumns: step.convolvedShape[2],
     rowPitch: tiling.rowPitch / elementBytes,
