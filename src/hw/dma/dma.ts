@@ -34,8 +34,8 @@ export interface TransferSink {
   countMove(command: MoveCommand, beats: number): void;
   /** All bytes of a move enter the feature buffer; absent in timing mode. */
   moveOnChip?: ((command: MoveCommand) => void) | undefined;
-  /** `bytes` of `command` moved in `beats` accesses of the buffer. */
-  count(command: TransferCommand, bytes: number, beats: number): void;
+  /** A transfer, as a whole, when its last transaction is issued: `beats` accesses of the buffer. */
+  count(command: TransferCommand, bytes: number, beats: number, transactions: number): void;
   /** Move contiguous bytes between DRAM and the command's buffer; absent in timing mode. */
   move?:
     | ((command: TransferCommand, dramAddress: number, bufferAddress: number, bytes: number) => void)
@@ -61,6 +61,10 @@ export class DmaEngine implements CommandConsumer {
   private offset = 0;
   private bytes = 0;
   private beats = 0;
+  /** What the command being issued has moved so far. */
+  private issuedBytes = 0;
+  private issuedBeats = 0;
+  private issuedTransactions = 0;
   private isIssuePending = false;
   /** While the beats of a move are read: which, how many, and from when on. */
   private isMoving = false;
@@ -208,7 +212,9 @@ export class DmaEngine implements CommandConsumer {
     this.tagBytes[tag] = bytes;
     this.tagBeats[tag] = beats;
 
-    this.sink.count(command, bytes, beats);
+    this.issuedBytes += bytes;
+    this.issuedBeats += beats;
+    this.issuedTransactions++;
     this.observer?.transaction?.(isWrite, address, bytes, now);
     if (isWrite) this.moveData(command, segment, offset, bytes);
 
@@ -219,6 +225,7 @@ export class DmaEngine implements CommandConsumer {
     }
     const isLast = this.segment === command.segments;
     this.tagIsLast[tag] = isLast ? 1 : 0;
+    if (isLast) this.countTransfer(command);
     this.dram.submit(this.port, isWrite, address, bytes, tag);
     if (isLast) {
       this.active = -1;
@@ -228,6 +235,13 @@ export class DmaEngine implements CommandConsumer {
       this.prepare(command);
       this.scheduleIssue(now + (isWrite ? this.beats : 1));
     }
+  }
+
+  private countTransfer(command: TransferCommand): void {
+    this.sink.count(command, this.issuedBytes, this.issuedBeats, this.issuedTransactions);
+    this.issuedBytes = 0;
+    this.issuedBeats = 0;
+    this.issuedTransactions = 0;
   }
 
   /** A place among what is under way, for something of this command. */

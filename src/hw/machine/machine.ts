@@ -80,7 +80,7 @@ export function runMachine(
   let stepStart = 0;
 
   const sink: TransferSink = {
-    count(command, bytes, beats) {
+    count(command, bytes, beats, transactions) {
       const buffer = sram[bufferNames[command.buffer]!];
       if (command.op === 'load') {
         traffic.readBytes += bytes;
@@ -91,7 +91,7 @@ export function runMachine(
       }
       buffer.bytes += bytes;
       traffic.byKind[trafficKinds[command.kind]!] += bytes;
-      traffic.transactions++;
+      traffic.transactions += transactions;
     },
     countMove(command, beats) {
       const bytes = command.segments * command.runs * command.runBytes;
