@@ -20,6 +20,9 @@ import { type Follower, StepEmitter } from './step-emitter.ts';
 import { contiguous, TileEmitter } from './tile-emitter.ts';
 import { type TilingSizes, tilingSizes } from './tiling.ts';
 
+/** Tiles of the first step whose maps the ring between the two has room for. */
+export const ringTiles = 2;
+
 /** Slots for the second step's weights of a chunk. */
 export const chunkWeightSlots = 2;
 
@@ -105,7 +108,7 @@ export class ChannelEmitter implements Follower {
     const chunk = sizes.chunks[index]!;
     const isLast = index === sizes.chunks.length - 1;
     const { planePitch, featureBase, parameterBase, accumulatorVector } = places!;
-    const ringChannels = 2 * tiling.channelsPerChunk;
+    const ringChannels = ringTiles * tiling.channelsPerChunk;
     const rows = { first: 0, end: step.outputShape[1] };
     const { compute } = this.reader.emit(
       {

@@ -10,7 +10,7 @@ import { ceilDiv, product } from '../core/integers.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import { dataflowOf } from '../hw/pe-array/dataflows/index.ts';
 import { lineBufferBytes } from '../hw/spatial-pool/spatial-pool.ts';
-import { chunkWeightSlots } from './channel-emitter.ts';
+import { chunkWeightSlots, ringTiles } from './channel-emitter.ts';
 import { tileRecordBytes, tileWeightBytes, type ValueSizes, workloadOf } from './geometry.ts';
 import type { TiledStep } from './layout.ts';
 import type { KeptMap, Places } from './places.ts';
@@ -55,6 +55,11 @@ export type ChannelLimits = Pick<
 export function chunkMaps(writer: Step, { peArray }: MachineConfig): number[] {
   const maps = Math.max(1, Math.floor(peArray.columns / ratioOf(writer)));
   return [maps, 2 * maps];
+}
+
+/** Bytes of the ring between the two, if the writer's tiles have so many maps of `planePitch` bytes. */
+export function channelRingBytes(tileMaps: number, planePitch: number): number {
+  return ringTiles * tileMaps * planePitch;
 }
 
 /** Cuts the two steps for one pass; undefined if the buffers are too small or the steps are none that can do this. */
@@ -112,6 +117,8 @@ function readerNeeds(
   const work = workloadOf(reader);
   // Memory without an end has no map to save.
   if (machine.memory === 'ideal-infinite') return undefined;
+  // The halves of an accumulator buffer that all sums go through have no room for sums that stay.
+  if (!dataflowOf(machine.peArray).keepsSums) return undefined;
   if (convolution === undefined || work.groups > 1 || computesDepthwise(reader, machine, values))
     return undefined;
   if (convolvedShape[1] > maximumTileRows) return undefined;
@@ -177,16 +184,14 @@ function passCost(
   const { columns, rows } = machine.peArray;
   const work = workloadOf(reader);
   const chunks = ceilDiv(work.channelsPerGroup, tiling.channelsPerChunk);
-  // A fold of a chunk has few steps: where sums leave the array and come in through its chain, that may take longer. Between
+  // A fold of a chunk has few steps: moving its sums out and in through the chain may take longer. Between
   // the two steps' tiles the chain is handed over.
-  const { keepsSums } = dataflowOf(machine.peArray);
   const folds =
     ceilDiv(reader.convolvedShape[1] * reader.convolvedShape[2], rows) *
     ceilDiv(work.filtersPerGroup, columns);
   const steps = work.kernelRows * work.kernelColumns * tiling.channelsPerChunk;
   const foldCycles = folds * Math.max(0, columns + 1 - steps) + 2 * columns;
-  const chainCycles = keepsSums ? chunks * foldCycles : 0;
-  const computeCycles = writing.computeCycles + reading.computeCycles + chainCycles;
+  const computeCycles = writing.computeCycles + reading.computeCycles + chunks * foldCycles;
   const dramCycles = writing.dramCycles + reading.dramCycles;
   const exposedCycles = writing.exposedCycles;
   const cycles = Math.max(computeCycles, dramCycles, writing.cycles - exposedCycles) + exposedCycles;
@@ -238,7 +243,7 @@ export function placeByChannels(
           rowPitch: fused.reader.rowPitch,
           planePitch: ringPitch,
           ringRows: 0,
-          ringChannels: 2 * fused.reader.channelsPerChunk,
+          ringChannels: ringTiles * fused.reader.channelsPerChunk,
         },
         weightBase: 0,
         parameterBase: 0,

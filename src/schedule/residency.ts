@@ -1,17 +1,17 @@
 /**
  * Which maps stay on chip between steps. A map that the next step alone reads can stay in the feature buffer, as a whole or
- * some channels of it; steps whose weights fit together can be fused into one pass (fusion.ts), and then the maps between
- * them never leave. A step that treats every channel by itself can put its output where its input was.
+ * some channels of it; steps can be fused into one pass, by rows (fusion.ts) or by channels (channel-fusion.ts), and
+ * then the maps between them never leave. A step that treats every channel by itself can put its output where its input was.
  *
- * A kept map lies at the low or the high end of the buffer, the next one at the other end, so that a step's input and
- * output never meet. A dynamic programme over the steps finds the cheapest schedule under the tilings' own cost: its states
- * are how much of the map in front of a step is kept, and where.
+ * Where kept maps lie: kept-maps.ts. A dynamic programme over the steps finds the cheapest schedule under the tilings' own
+ * cost: its states are how much of the map in front of a step is kept, and where.
  */
 import { InputError } from '../core/diagnostics.ts';
 import type { MachineConfig } from '../hw/machine/config.ts';
 import {
   type ChannelLimits,
   type ChannelPass,
+  channelRingBytes,
   chunkMaps,
   fuseByChannels,
   placeByChannels,
@@ -26,8 +26,17 @@ import {
 } from './fusion.ts';
 import { type FusionPoint, fusionPoints } from './fusion-search.ts';
 import { inputRowsFor, type RowRange, type ValueSizes, workloadOf } from './geometry.ts';
+import {
+  addressOf,
+  type End,
+  type Held,
+  keptChannels,
+  keptMapOf,
+  nothing,
+  type WholeMap,
+} from './kept-maps.ts';
 import type { TiledStep } from './layout.ts';
-import { type KeptMap, nothingKept, placesInDram } from './places.ts';
+import { nothingKept, placesInDram } from './places.ts';
 import { ratioOf, type Step } from './steps.ts';
 import {
   computesDepthwise,
@@ -39,22 +48,6 @@ import {
   tilingSizes,
 } from './tiling.ts';
 
-/** A map as the step that reads it lays it out in the feature buffer. */
-interface WholeMap {
-  readonly channels: number;
-  readonly rowPitch: number;
-  readonly planePitch: number;
-  readonly bytes: number;
-}
-
-type End = 'low' | 'high';
-
-/** The map in front of a step: `kept` channels are on chip, at one end of the buffer; 0: none. */
-interface Held {
-  readonly kept: number;
-  readonly end: End;
-}
-
 interface State {
   readonly held: Held;
   readonly objective: number;
@@ -64,8 +57,6 @@ interface State {
 
 /** Tiles that can wait in the output buffer, one in each of its two slots. */
 const lateTiles = 2;
-
-const nothing: Held = { kept: 0, end: 'low' };
 
 /** Every step a pass of its own, all maps in DRAM. */
 export function planInDram(steps: readonly Step[], machine: MachineConfig, values: ValueSizes): TiledStep[] {
@@ -186,29 +177,6 @@ class Planner {
     if (known === undefined || state.objective < known.objective) this.states[index]!.set(key, state);
   }
 
-  /** Where the whole map in front of a step lies. */
-  private addressOf(map: WholeMap, end: End): number {
-    return end === 'low' ? 0 : this.featureBytes - map.bytes;
-  }
-
-  /** The kept channels of a map: the ones that lie at the very end of the buffer. */
-  private keptChannels(map: WholeMap, { kept, end }: Held): RowRange {
-    if (kept === 0) return nothingKept;
-    return end === 'low' ? { first: 0, end: kept } : { first: map.channels - kept, end: map.channels };
-  }
-
-  private keptMap(map: WholeMap, held: Held): KeptMap | undefined {
-    if (held.kept === 0) return undefined;
-    return {
-      channels: this.keptChannels(map, held),
-      address: this.addressOf(map, held.end),
-      rowPitch: map.rowPitch,
-      planePitch: map.planePitch,
-      ringRows: 0,
-      ringChannels: 0,
-    };
-  }
-
   /** A pass of one step. */
   private planAlone(index: number, state: State): void {
     const step = this.steps[index]!;
@@ -299,18 +267,18 @@ class Planner {
       // Its tiles must be those that the channels were counted for.
       const [tile] = tilingSizes(step, rated.tiling, this.values).tiles;
       if (outputMaps(step, tile!) !== mostMaps || rated.tiling.outputSlots !== lateTiles) return;
-      const { first, end } = this.keptChannels(output!, out);
+      const { first, end } = keptChannels(output!, out);
       const late = lateTiles * mostMaps;
       lateMaps = out.end === 'low' ? { first: end - late, end } : { first, end: first + late };
     }
-    const inputKept = isWholeMap ? this.keptChannels(input!, from.held) : nothingKept;
-    const featureBase = isWholeMap ? this.addressOf(input!, from.held.end) : outputBytes;
+    const inputKept = isWholeMap ? keptChannels(input!, from.held) : nothingKept;
+    const featureBase = isWholeMap ? addressOf(input!, from.held.end, this.featureBytes) : outputBytes;
     const places = {
       featureBase,
       ringRows: 0,
       planePitch: isWholeMap ? input!.planePitch : 0,
       inputKept,
-      output: output && this.keptMap(output, out),
+      output: output && keptMapOf(output, out, this.featureBytes),
       ...(lateMaps === undefined ? {} : { lateMaps }),
       weightBase: 0,
       parameterBase: 0,
@@ -346,7 +314,7 @@ class Planner {
     const isWholeMap = held.kept > 0;
     const inputBytes = isWholeMap ? input!.bytes : this.tightBytes(this.steps[index]!);
     for (const mostMaps of chunkMaps(this.steps[index]!, this.machine)) {
-      const ringBytes = 2 * mostMaps * between.planePitch;
+      const ringBytes = channelRingBytes(mostMaps, between.planePitch);
       const besides = this.featureBytes - inputBytes - ringBytes;
       const most =
         output === undefined ? 0 : Math.min(output.channels, Math.floor(besides / output.planePitch));
@@ -362,7 +330,7 @@ class Planner {
     const [input, between, output] = [this.links[index], this.links[index + 1]!, this.links[index + 2]];
     const isWholeMap = from.held.kept > 0;
     const outputBytes = out.kept === 0 ? 0 : out.kept * output!.planePitch;
-    const ringBytes = 2 * mostMaps * between.planePitch;
+    const ringBytes = channelRingBytes(mostMaps, between.planePitch);
     const rest = this.featureBytes - outputBytes - ringBytes;
     if (isWholeMap && input!.bytes > rest) return;
     const limits: ChannelLimits = {
@@ -382,12 +350,12 @@ class Planner {
     // The ring lies beside what is kept at the low end.
     const low = isWholeMap && from.held.end === 'low' ? input!.bytes : outputBytes;
     const places = {
-      featureBase: isWholeMap ? this.addressOf(input!, from.held.end) : low + ringBytes,
+      featureBase: isWholeMap ? addressOf(input!, from.held.end, this.featureBytes) : low + ringBytes,
       planePitch: isWholeMap ? input!.planePitch : 0,
-      inputKept: isWholeMap ? this.keptChannels(input!, from.held) : nothingKept,
+      inputKept: isWholeMap ? keptChannels(input!, from.held) : nothingKept,
       ringBase: low,
       ringPitch: between.planePitch,
-      output: output && this.keptMap(output, out),
+      output: output && keptMapOf(output, out, this.featureBytes),
     };
     this.reach(index + 2, {
       held: out,
@@ -478,7 +446,7 @@ class Planner {
           ? outputBytes
           : 0;
     const input = keptInput && {
-      address: this.addressOf(keptInput, from.held.end),
+      address: addressOf(keptInput, from.held.end, this.featureBytes),
       planePitch: keptInput.planePitch,
     };
     this.reach(end, {
@@ -489,7 +457,7 @@ class Planner {
         plan: (pass) => {
           const placed = placeFused(steps, pass, fused, low, input);
           const last = placed.at(-1)!;
-          const kept = output && this.keptMap(output, out);
+          const kept = output && keptMapOf(output, out, this.featureBytes);
           const all = [...placed.slice(0, -1), { ...last, places: { ...last.places!, output: kept } }];
           return all.map((tiled, at) => (at === 0 ? { ...tiled, estimate: fused.cost } : tiled));
         },

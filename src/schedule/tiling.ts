@@ -101,6 +101,16 @@ export function outputMaps(step: Step, tile: FilterTile): number {
 /** By step and rows of a band: the search asks for every tiling of a band again. */
 const tallestInputs = new WeakMap<Step, Map<number, number>>();
 
+/** Input rows that all bands of `bandRows` output rows read, those of the halo once a band. */
+function inputRowsRead(step: Step, work: Workload, bandRows: number): number {
+  let rows = 0;
+  for (const band of pieces(step.outputShape[1], bandRows)) {
+    const input = inputRowsFor(step, work, convolvedRowsFor(step, band));
+    rows += input.end - input.first;
+  }
+  return rows;
+}
+
 /** The most input rows any band of `bandRows` output rows needs. */
 function tallestInput(step: Step, work: Workload, bandRows: number): number {
   let known = tallestInputs.get(step);
@@ -602,9 +612,8 @@ export function estimateCost(
     values.elementBytes *
     work.operands *
     inputPasses *
-    bandCount *
     step.inputShape[0] *
-    tallestInput(step, work, tiling.bandRows) *
+    inputRowsRead(step, work, tiling.bandRows) *
     step.inputShape[2];
   const weightBytes =
     (tileWeightBytes(

@@ -6,6 +6,7 @@ import { crossChannelPoolSchema } from '../../src/hw/cross-channel-pool/config.t
 import type { DramConfig } from '../../src/hw/dram/config.ts';
 import type { Command } from '../../src/hw/isa/formats.ts';
 import type { MachineConfig } from '../../src/hw/machine/config.ts';
+import { dataflowNames } from '../../src/hw/pe-array/config.ts';
 import { readModel } from '../../src/import/model-yaml.ts';
 import { runInteger } from '../../src/quant/integer-executor.ts';
 import { layerNetwork } from '../../src/quant/layers.ts';
@@ -20,6 +21,7 @@ import { randomInput, randomIntegers } from './random-networks.test-helper.ts';
 /** Cases of the properties, and how many of them must show each feature. */
 const CASES = 500;
 const DEEP_CASES = 200;
+const ARRAY_CASES = 150;
 const LEAST = 5;
 
 const features = [
@@ -51,6 +53,8 @@ const features = [
 ] as const;
 type Feature = (typeof features)[number];
 const seen = new Map<Feature, number>(features.map((feature) => [feature, 0]));
+/** The same of arrays that are not output-stationary or not broadcast. */
+const otherArrays = new Map<string, number>();
 let refused = 0;
 
 const between = (min: number, max: number) => fc.integer({ min, max });
@@ -166,7 +170,15 @@ const deepSizes: fc.Arbitrary<Sizes> = fc.record({
   columns: fc.constantFrom(4, 8),
 });
 
-function machineOf({ machine: drawn }: Design, sizes: Sizes, seed: number): MachineConfig {
+/** What is other than usual about an array. */
+type OtherArray = Pick<MachineConfig['peArray'], 'dataflow' | 'feed' | 'foldOverlap'>;
+
+function machineOf(
+  { machine: drawn }: Design,
+  sizes: Sizes,
+  seed: number,
+  array: OtherArray | undefined,
+): MachineConfig {
   const { buffers, peArray, postProcessing } = drawn;
   const { kernel, accumulator, columns, ...bytes } = sizes;
   return {
@@ -177,14 +189,19 @@ function machineOf({ machine: drawn }: Design, sizes: Sizes, seed: number): Mach
       // As many elements as the mode needs, or it is never met.
       rows: Math.max(peArray.rows, kernel ?? 1),
       columns: Math.max(columns ?? peArray.columns, (kernel ?? 1) ** 2),
-      depthwise: kernel === null ? null : { kernel },
+      depthwise: kernel === null || array !== undefined ? null : { kernel },
+      ...array,
     },
     buffers: {
       ...buffers,
-      feature: { ...buffers.feature, bytes: bytes.feature },
+      feature: {
+        banks: array === undefined ? buffers.feature.banks : 32,
+        bytes: bytes.feature,
+      },
       weight: { bytes: bytes.weight },
       parameter: { bytes: bytes.parameter },
-      accumulator: { bytes: accumulator ?? buffers.accumulator.bytes },
+      // (Arrays that keep no sums have all of a tile's there.)
+      accumulator: { bytes: array === undefined ? (accumulator ?? buffers.accumulator.bytes) : 20_000 },
       output: { bytes: bytes.output },
     },
     postProcessing: {
@@ -203,8 +220,9 @@ async function check(
   otherDram: DramConfig,
   stored: StoredConvention | null,
   seed: number,
+  array: OtherArray | undefined,
 ): Promise<void> {
-  const machine = machineOf(design, sizes, seed);
+  const machine = machineOf(design, sizes, seed, array);
   const { numbers } = design;
   let program: Program;
   let network: ReturnType<typeof layerNetwork>;
@@ -245,7 +263,14 @@ async function check(
   expectTensors(elsewhere, program, tensors);
   expectTraffic(elsewhere.result, program);
   expectCycles(elsewhere.result, other);
-  for (const feature of new Set(featuresOf(program))) seen.set(feature, seen.get(feature)! + 1);
+  for (const feature of new Set(featuresOf(program))) {
+    if (array === undefined) seen.set(feature, seen.get(feature)! + 1);
+    else
+      otherArrays.set(
+        `${array.dataflow}: ${feature}`,
+        (otherArrays.get(`${array.dataflow}: ${feature}`) ?? 0) + 1,
+      );
+  }
 }
 
 describe('accelerator = integer executor with maps on chip', () => {
@@ -255,21 +280,61 @@ describe('accelerator = integer executor with maps on chip', () => {
     { arbitrary: fc.constantFrom(...storedConventions), weight: 2 },
   );
 
+  const usualArray = fc.constant(undefined);
+
   it('on random chains and machines', { timeout: 300_000 }, async () => {
-    await fc.assert(fc.asyncProperty(chain, randomDesign, sizes, dramOf, convention, fc.nat(), check), {
-      seed: 20191127,
-      numRuns: CASES,
-    });
+    await fc.assert(
+      fc.asyncProperty(chain, randomDesign, sizes, dramOf, convention, fc.nat(), usualArray, check),
+      {
+        seed: 20191127,
+        numRuns: CASES,
+      },
+    );
     expect(refused).toBeLessThan(CASES / 3);
   });
 
   it('on deep chains of small maps', { timeout: 300_000 }, async () => {
     refused = 0;
     await fc.assert(
-      fc.asyncProperty(deepChain, randomDesign, deepSizes, dramOf, fc.constant(null), fc.nat(), check),
+      fc.asyncProperty(
+        deepChain,
+        randomDesign,
+        deepSizes,
+        dramOf,
+        fc.constant(null),
+        fc.nat(),
+        usualArray,
+        check,
+      ),
       { seed: 20191128, numRuns: DEEP_CASES },
     );
     expect(refused).toBeLessThan(DEEP_CASES / 3);
+  });
+
+  it('on arrays of every dataflow', { timeout: 300_000 }, async () => {
+    refused = 0;
+    const array: fc.Arbitrary<OtherArray> = fc.record({
+      dataflow: fc.constantFrom(...dataflowNames),
+      feed: fc.constantFrom('broadcast' as const, 'systolic' as const),
+      foldOverlap: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(chain, randomDesign, sizes, dramOf, fc.constant(null), fc.nat(), array, check),
+      { seed: 20191129, numRuns: ARRAY_CASES },
+    );
+    expect(refused).toBeLessThan(ARRAY_CASES / 3);
+    for (const dataflow of dataflowNames) {
+      for (const feature of [
+        'map kept as a whole',
+        'fused pass',
+        'ring that goes round',
+        'pool in a fused pass',
+      ]) {
+        expect(otherArrays.get(`${dataflow}: ${feature}`), `${dataflow}: ${feature}`).toBeGreaterThanOrEqual(
+          LEAST,
+        );
+      }
+    }
   });
 
   it('with every feature met often enough', () => {

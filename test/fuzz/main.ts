@@ -62,9 +62,10 @@ function fuzz(format: string): Promise<boolean> {
     console.log(`${format.padEnd(12)}${count} files: ${read} read, ${refused} refused; peak ${peakMiB} MiB`);
   });
   return new Promise((resolve) => {
-    child.on('exit', (code) => {
+    child.on('exit', (code, signal) => {
       clearTimeout(watch);
-      if (!ended) console.error(`${format}, seed ${seed}: ended at file ${current} of ${count}`);
+      const how = signal === null ? `with ${code}` : `by ${signal}`;
+      if (!ended) console.error(`${format}, seed ${seed}: ended ${how} at file ${current} of ${count}`);
       resolve(ended && code === 0);
     });
   });

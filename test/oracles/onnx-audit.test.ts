@@ -5,7 +5,7 @@ import { Draw } from './comparison.test-helper.ts';
 import { floatOutputs, randomInput, refusal, relativeError, runtimeOutputs } from './import.test-helper.ts';
 import { auditCases } from './onnx-audit-cases.test-helper.ts';
 import { encodeModel, type FileModel } from './onnx-file.test-helper.ts';
-import type { AuditCase, Parts } from './onnx-spelling.test-helper.ts';
+import { type AuditCase, type Parts, randoms, single } from './onnx-spelling.test-helper.ts';
 
 const modelOf = ({ dims = [1, 4, 6, 7], nodes, constants }: Parts, opset: number): FileModel => ({
   opset,
@@ -48,6 +48,17 @@ async function audit({ operator, form, make, count, refused, sometimes }: AuditC
 }
 
 describe('operators by operator set', () => {
+  it('initialisers are inputs as well in files of the first sets', async () => {
+    const draw = new Draw(3);
+    const w = randoms(draw, [2, 4, 1, 1]);
+    const model = modelOf(single('Conv', {}, { w }), 7);
+    const listed: FileModel = { ...model, inputs: { ...model.inputs, w: ['float32', [2, 4, 1, 1]] } };
+    const input = randomInput(draw, model);
+    const [ours] = await floatOutputs(readOnnx(encodeModel(listed), 'm.onnx'), input);
+    const [theirs] = Object.values(await runtimeOutputs(model, input, encodeModel(listed)));
+    expect(relativeError(ours!, theirs!.data)).toBeLessThan(1e-4);
+  });
+
   it.each(auditCases.map((one) => [one.operator, one.form, one] as const))('%s: %s', async (_a, _b, one) => {
     let read = 0;
     for (let opset = one.from; opset <= one.to; opset++) read += await audit(one, opset);

@@ -25,17 +25,16 @@ export function parseTable(text: string, file: string): Cell[][] {
     .entries()) {
     const cells: Cell[] = [];
     let column = 1;
-    for (const part of raw.split(',')) {
+    for (const part of raw.split(',', MAXIMUM_CELLS + 1)) {
       const indent = part.length - part.trimStart().length;
       cells.push({ text: part.trim(), at: { file, line: index + 1, column: column + indent } });
       column += part.length + 1;
     }
+    const isTooLong = cells.length > MAXIMUM_CELLS;
     while (cells.at(-1)?.text === '') cells.pop();
     const [first] = cells;
     if (first === undefined) continue;
-    if (cells.length > MAXIMUM_CELLS) {
-      throw new InputError(`the line has ${cells.length} cells, expected at most ${MAXIMUM_CELLS}`, first.at);
-    }
+    if (isTooLong) throw new InputError(`the line has more than ${MAXIMUM_CELLS} cells`, first.at);
     if (rows.length === MAXIMUM_ROWS) {
       throw new InputError(`has more than ${MAXIMUM_ROWS - 1} layers`, first.at);
     }
