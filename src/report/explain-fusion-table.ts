@@ -17,6 +17,10 @@ const outcomeSchema = z.strictObject({
 
 export const fusionExplanationSchema = z.strictObject({
   pass: z.string(),
+  fusedBy: z
+    .enum(['rows', 'channels'])
+    .nullable()
+    .describe('What its layers interleave: bands of rows, or groups of channels; null: one layer'),
   layers: z.array(
     z.strictObject({
       name: z.string(),
@@ -51,6 +55,7 @@ export function fusionReport(explanation: FusionExplanation, { buffers }: Machin
   const { steps, outputKept, next, passCycles, passDramBytes } = explanation;
   return {
     pass: passName(steps.map(({ step }) => step)),
+    fusedBy: explanation.fusedBy ?? null,
     layers: steps.map(({ step, tiling, ...one }: FusedStep) => ({
       name: step.name,
       tileRows: tiling.tileRows,
@@ -89,7 +94,7 @@ export function fusionTable(report: FusionReport, style: Style): string {
   ] as const;
   const lines = [
     layers.length > 1
-      ? `${pass}: ${layers.length} layers in one pass, row by row. It takes ${grouped(report.cycles)} cycles and moves ${grouped(report.dramBytes)} bytes; the maps between its layers never leave the chip.`
+      ? `${pass}: ${layers.length} layers in one pass, interleaved by ${report.fusedBy === 'channels' ? 'groups of channels' : 'bands of rows'}. It takes ${grouped(report.cycles)} cycles and moves ${grouped(report.dramBytes)} bytes; the maps between its layers never leave the chip.`
       : `${pass}: a pass of its own that moves ${grouped(report.dramBytes)} bytes in ${grouped(report.cycles)} cycles.`,
     ...keptLines(layers[0]!.inputKept, outputKept),
     savedLine(chosen, layerByLayer),
@@ -159,8 +164,9 @@ function savedLine(chosen: Outcome, plain: Outcome): string {
 }
 
 /** Whether the layer behind could join, as far as the buffers that a pass holds all of are concerned. */
-function limitLines({ layers, next, buffers }: FusionReport): string[] {
-  if (next === null) return [];
+function limitLines({ layers, next, buffers, fusedBy }: FusionReport): string[] {
+  // Passes by channels load their weights as they go.
+  if (next === null || fusedBy === 'channels') return [];
   const weights = layers.reduce((all, layer) => all + layer.weightBytes, next.weightBytes);
   const records = layers.reduce((all, layer) => all + layer.recordBytes, next.recordBytes);
   const short = [

@@ -32,6 +32,8 @@ export interface FusedStep {
 }
 
 export interface FusionExplanation {
+  /** What its steps interleave; undefined for a pass of one step. */
+  readonly fusedBy: 'rows' | 'channels' | undefined;
   /** The steps of the pass, in order. */
   readonly steps: readonly FusedStep[];
   /** Channels of the pass' output that stay on chip for the next pass. */
@@ -100,6 +102,7 @@ export async function explainFusion(
   const { startCycle, endCycle, dram } = chosen.passes[pass]!;
   const next = program.steps[end]?.step;
   return {
+    fusedBy: tiled.length > 1 ? tiled[0]!.places?.fusedBy : undefined,
     steps: tiled.map((one) => fusedStep(one, values)),
     outputKept,
     next: next && { step: next, ...residentBytes(next, values) },

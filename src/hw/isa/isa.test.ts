@@ -1,3 +1,4 @@
+import bitwise from 'bitwise';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { disassemble } from './disassemble.ts';
@@ -58,6 +59,26 @@ describe('encoding', () => {
         expect(decodeProgram(words)).toEqual(commands);
       }),
       { seed: 11, numRuns: 300 },
+    );
+  });
+
+  it('packs the bits that another packer does', () => {
+    fc.assert(
+      fc.property(anyCommand, (one) => {
+        const values = fieldsOf(one.op).map(({ name, bits }) => ({
+          value: (one as unknown as Record<string, number>)[name]!,
+          bits,
+        }));
+        const fields = [{ value: formats[one.op].opcode as number, bits: opcodeBits }, ...values];
+        const bits = fields.flatMap(({ value, bits: count }) =>
+          Array.from({ length: count }, (_, i) => bitwise.integer.getBit(value, i)),
+        );
+        const word = encodeProgram([one]);
+        const packed = [...word].flatMap((byte) => bitwise.byte.read(byte as 0).reverse());
+        expect(packed.slice(0, bits.length)).toEqual(bits);
+        expect(packed.slice(bits.length).every((bit) => bit === 0)).toBe(true);
+      }),
+      { seed: 12, numRuns: 200 },
     );
   });
 
