@@ -86,7 +86,7 @@ const cases: [what: string, argv: () => string[], line: RegExp][] = [
   ['truncated weights', () => simulate('--weights', truncatedWeights()), /shard: holds 100 bytes, .* 1728/],
   [
     'a buffer too small for any tile',
-    () => simulateMachine(machine('small.yaml', 'weight: { bytes: 46592 }', 'weight: { bytes: 1 }')),
+    () => simulateMachine(machine('small.yaml', 'weight: { bytes: 18864 }', 'weight: { bytes: 1 }')),
     /layer 'conv1' doesn't fit machine 'edge-256'.*weight/,
   ],
   [
