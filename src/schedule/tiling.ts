@@ -458,12 +458,13 @@ function padding(
   { elementBytes }: ValueSizes,
   planeBytes: number,
 ): number {
-  const remainder = readingOf(step, machine).planeRemainder(work, machine.peArray);
-  if (remainder === undefined || work.channelsPerGroup === 1) return 0;
   const { banks } = machine.buffers.feature;
-  if (banks === Number.POSITIVE_INFINITY) return 0;
-  const short = (remainder - planeBytes / elementBytes) % banks;
-  return (short < 0 ? short + banks : short) * elementBytes;
+  if (banks === Number.POSITIVE_INFINITY || work.channelsPerGroup === 1) return 0;
+  const residue = readingOf(step, machine).planeResidue(work, machine.peArray, banks);
+  if (residue === undefined) return 0;
+  const { remainder, modulus } = residue;
+  const short = (remainder - planeBytes / elementBytes) % modulus;
+  return (short < 0 ? short + modulus : short) * elementBytes;
 }
 
 /** Whether the sums of a tile collect in the accumulator buffer. */

@@ -4,6 +4,7 @@
  * prototype, or more than 512 MiB of memory.
  */
 import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { fuzzedFormats } from './formats.test-helper.ts';
@@ -37,7 +38,7 @@ if (unknown !== undefined) {
 }
 
 /** Whether all files of a format ended as they should; prints what came of them. */
-function fuzz(format: string): Promise<boolean> {
+async function fuzz(format: string): Promise<boolean> {
   const path = fileURLToPath(new URL('worker.ts', import.meta.url));
   const child = fork(path, [format, seed, count], { execArgv: ['--import', 'tsx'] });
   let current = -1;
@@ -61,12 +62,11 @@ function fuzz(format: string): Promise<boolean> {
     const { read, refused, peakMiB } = message;
     console.log(`${format.padEnd(12)}${count} files: ${read} read, ${refused} refused; peak ${peakMiB} MiB`);
   });
-  return new Promise((resolve) => {
-    child.on('exit', (code, signal) => {
-      clearTimeout(watch);
-      const how = signal === null ? `with ${code}` : `by ${signal}`;
-      if (!ended) console.error(`${format}, seed ${seed}: ended ${how} at file ${current} of ${count}`);
-      resolve(ended && code === 0);
-    });
-  });
+  // A process may be gone before its last messages have been read.
+  const exited = once(child, 'exit') as Promise<[code: number | null, signal: string | null]>;
+  const [[code, signal]] = await Promise.all([exited, once(child, 'disconnect')]);
+  clearTimeout(watch);
+  const how = signal === null ? `with ${code}` : `by ${signal}`;
+  if (!ended) console.error(`${format}, seed ${seed}: ended ${how} at file ${current} of ${count}`);
+  return ended && code === 0;
 }

@@ -398,6 +398,31 @@ const cases: readonly [what: string, parts: Parts, line: RegExp][] = [
     /quantises the_Conv but not its input x, expected all or nothing/,
   ],
   [
+    "ONNX Runtime's own QLinearConv of maps with the channels last",
+    {
+      nodes: [
+        node('QuantizeLinear', ['x', 's', 'z'], 'q'),
+        {
+          ...node('QLinearConv', ['q', 's', 'z', 'w', 's', 'wz', 's', 'z'], 'y', { channels_last: 1 }),
+          domain: 'com.microsoft',
+        },
+      ],
+      constants: {
+        ...scales,
+        w: tensor('int8', [2, 3, 1, 1], [1, 2, 3, 4, 5, 6]),
+        wz: scalar('int8', 0),
+      },
+    },
+    /\(com\.microsoft\.QLinearConv\): channels_last: 1, expected 0/,
+  ],
+  [
+    'an attribute that the operator has not',
+    {
+      nodes: [node('Relu', ['x'], 'r'), node('Flatten', ['r'], 'y', { axis: 1, Axis: 1 })],
+    },
+    /'Axis' is no attribute of Flatten in operator set 17, expected some of axis/,
+  ],
+  [
     'a value read in front of its rounding and behind',
     {
       nodes: [

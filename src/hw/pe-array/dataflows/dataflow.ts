@@ -83,11 +83,12 @@ export interface Dataflow {
   weightLanes(array: ArrayGeometry): number;
   /** Whether a row pitch keeps the reads of a step apart that lie in different rows. */
   isRowPitchClean(placement: Omit<Placement, 'planePitch'>, array: ArrayGeometry, banks: number): boolean;
-  /** What a plane pitch must leave modulo the banks to keep channels apart; undefined if a step reads one channel. */
-  planeRemainder(
+  /** What a plane pitch, in values, must leave modulo what to keep channels apart; undefined if a step reads one channel. */
+  planeResidue(
     placement: Pick<Placement, 'kernelRows' | 'kernelColumns'>,
     array: ArrayGeometry,
-  ): number | undefined;
+    banks: number,
+  ): { readonly remainder: number; readonly modulus: number } | undefined;
   /** About how many cycles a step's read of features takes. */
   meanConflict(placement: Placement, array: ArrayGeometry, banks: number): number;
   /** How a tile's group is cut, with the conflicts of every step. */

@@ -23,7 +23,7 @@ export const inputStationary: Dataflow = {
   featureLanes: ({ columns }) => columns,
   weightLanes: ({ rows }) => rows,
   isRowPitchClean: (placement, _, banks) => isWrapClean(placement, banks),
-  planeRemainder: () => undefined,
+  planeResidue: () => undefined,
   meanConflict: (placement, { columns }, banks) => meanPixelConflict(placement, columns, banks),
 
   plan(tile, array, banks, scratch: FoldScratch) {

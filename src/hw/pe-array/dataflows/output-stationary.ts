@@ -14,7 +14,7 @@ export const outputStationary: Dataflow = {
   featureLanes: ({ rows }) => rows,
   weightLanes: ({ columns }) => columns,
   isRowPitchClean: (placement, _, banks) => isWrapClean(placement, banks),
-  planeRemainder: () => undefined,
+  planeResidue: () => undefined,
   meanConflict: (placement, { rows }, banks) => meanPixelConflict(placement, rows, banks),
 
   plan(tile, array, banks, scratch) {

@@ -25,9 +25,14 @@ export const weightStationary: Dataflow = {
   featureLanes: ({ rows }) => rows,
   weightLanes: ({ columns }) => columns,
 
-  isRowPitchClean: ({ kernelRows, kernelColumns, dilationRows, rowPitch }, { products }, banks) =>
-    products === 'channels' || kernelRows === 1 || (dilationRows * rowPitch - kernelColumns) % banks === 0,
-  planeRemainder: (placement, { products }) => (products === 'channels' ? 1 : tapsOf(placement)),
+  isRowPitchClean: ({ kernelRows, kernelColumns, dilationRows, rowPitch }, array, banks) =>
+    array.products === 'channels' ||
+    kernelRows === 1 ||
+    (dilationRows * rowPitch - kernelColumns) % banksInTurn(array, banks) === 0,
+  planeResidue: (placement, array, banks) => ({
+    remainder: array.products === 'channels' ? 1 : tapsOf(placement),
+    modulus: banksInTurn(array, banks),
+  }),
 
   meanConflict(placement, array, banks) {
     const products = { channels: placement.channels, taps: tapsOf(placement) };
@@ -118,19 +123,29 @@ function pixelCycles(
   });
 }
 
-/** Whether the features of consecutive products lie in consecutive banks, whatever the pixel. */
+/**
+ * The fewest banks of which `rows` consecutive ones are different, and with them any number that is a multiple: places that
+ * follow each other modulo this meet in no bank.
+ */
+function banksInTurn({ rows }: ArrayGeometry, banks: number): number {
+  for (let modulus = rows; modulus < banks; modulus++) if (banks % modulus === 0) return modulus;
+  return banks;
+}
+
+/** Whether the features of consecutive products lie in banks that follow each other, whatever the pixel. */
 function isConsecutive(
   tile: TapGeometry,
   pitch: number,
   plane: number,
-  { products }: ArrayGeometry,
+  array: ArrayGeometry,
   banks: number,
 ): boolean {
-  if (products === 'channels') return (plane - 1) % banks === 0;
+  const modulus = banksInTurn(array, banks);
+  if (array.products === 'channels') return (plane - 1) % modulus === 0;
   const hasRows = tile.kernelRows > 1;
   return (
-    (!hasRows || (tile.ringRows === 0 && (tile.dilationRows * pitch - tile.kernelColumns) % banks === 0)) &&
+    (!hasRows || (tile.ringRows === 0 && (tile.dilationRows * pitch - tile.kernelColumns) % modulus === 0)) &&
     (tile.kernelColumns === 1 || tile.dilationColumns === 1) &&
-    (plane - tapsOf(tile)) % banks === 0
+    (plane - tapsOf(tile)) % modulus === 0
   );
 }
