@@ -29,14 +29,13 @@ export const fusionExplanationSchema = z.strictObject({
       ringRows: count.describe('Rows of its input that have a place at a time; 0: a whole map, or a slot'),
       ringBytes: count,
       weightBytes: count,
+      weightsStay: z
+        .boolean()
+        .describe('In the buffer for the whole pass; else loaded again, some at a time'),
       recordBytes: count,
     }),
   ),
   outputKept: count.describe("Channels of the pass' output that stay on chip for the next pass"),
-  next: z
-    .strictObject({ name: z.string(), weightBytes: count, recordBytes: count })
-    .nullable()
-    .describe('The layer behind the pass'),
   buffers: z.strictObject({ feature: count, weight: count, parameter: count }).describe('Bytes of each'),
   cycles: count.describe('Of the pass, simulated'),
   dramBytes: count.describe('Of the pass, simulated'),
@@ -52,7 +51,7 @@ export const fusionExplanationSchema = z.strictObject({
 export type FusionReport = z.output<typeof fusionExplanationSchema>;
 
 export function fusionReport(explanation: FusionExplanation, { buffers }: MachineConfig): FusionReport {
-  const { steps, outputKept, next, passCycles, passDramBytes } = explanation;
+  const { steps, outputKept, passCycles, passDramBytes } = explanation;
   return {
     pass: passName(steps.map(({ step }) => step)),
     fusedBy: explanation.fusedBy ?? null,
@@ -62,7 +61,6 @@ export function fusionReport(explanation: FusionExplanation, { buffers }: Machin
       ...one,
     })),
     outputKept,
-    next: next === undefined ? null : { name: next.step.name, ...bytesOf(next) },
     buffers: {
       feature: buffers.feature.bytes,
       weight: buffers.weight.bytes,
@@ -77,11 +75,6 @@ export function fusionReport(explanation: FusionExplanation, { buffers }: Machin
     },
   };
 }
-
-const bytesOf = ({ weightBytes, recordBytes }: { weightBytes: number; recordBytes: number }) => ({
-  weightBytes,
-  recordBytes,
-});
 
 export function fusionTable(report: FusionReport, style: Style): string {
   const { pass, layers, outputKept, network } = report;
@@ -98,7 +91,6 @@ export function fusionTable(report: FusionReport, style: Style): string {
       : `${pass}: a pass of its own that moves ${grouped(report.dramBytes)} bytes in ${grouped(report.cycles)} cycles.`,
     ...keptLines(layers[0]!.inputKept, outputKept),
     savedLine(chosen, layerByLayer),
-    ...limitLines(report),
   ];
   return [
     ...lines.map((line) => wrapText(line)),
@@ -110,14 +102,16 @@ export function fusionTable(report: FusionReport, style: Style): string {
         right('ring rows'),
         right('ring (B)'),
         right('weights (B)'),
+        right('stay'),
         right('records (B)'),
       ],
-      layers.map(({ name, tileRows, ringRows, ringBytes, weightBytes, recordBytes }) => [
+      layers.map(({ name, tileRows, ringRows, ringBytes, weightBytes, weightsStay, recordBytes }) => [
         name,
         grouped(tileRows),
         ringRows === 0 ? '-' : grouped(ringRows),
         ringRows === 0 ? '-' : grouped(ringBytes),
         grouped(weightBytes),
+        weightsStay ? 'yes' : 'no',
         grouped(recordBytes),
       ]),
       style,
@@ -161,25 +155,4 @@ function savedLine(chosen: Outcome, plain: Outcome): string {
   const bytes = plain.dramBytes - chosen.dramBytes;
   const less = plain.cycles - chosen.cycles;
   return `Against layer by layer the network moves ${grouped(Math.abs(bytes))} ${bytes >= 0 ? 'fewer' : 'more'} bytes and takes ${grouped(Math.abs(less))} ${less >= 0 ? 'fewer' : 'more'} cycles.`;
-}
-
-/** Whether the layer behind could join, as far as the buffers that a pass holds all of are concerned. */
-function limitLines({ layers, next, buffers, fusedBy }: FusionReport): string[] {
-  // Passes by channels load their weights as they go.
-  if (next === null || fusedBy === 'channels') return [];
-  const weights = layers.reduce((all, layer) => all + layer.weightBytes, next.weightBytes);
-  const records = layers.reduce((all, layer) => all + layer.recordBytes, next.recordBytes);
-  const short = [
-    ...(weights > buffers.weight
-      ? [`${grouped(weights)} bytes of weights (${grouped(buffers.weight)})`]
-      : []),
-    ...(records > buffers.parameter
-      ? [`${grouped(records)} bytes of records (${grouped(buffers.parameter)})`]
-      : []),
-  ];
-  return [
-    short.length > 0
-      ? `With ${next.name} too a pass would hold ${short.join(' and ')}: more than there is.`
-      : `With ${next.name} too a pass would hold ${grouped(weights)} bytes of weights and ${grouped(records)} of records, which fit: it was thought to cost more, its rings did not fit, or its maps can't stay on chip.`,
-  ];
 }

@@ -27,7 +27,9 @@ export interface FusedStep {
   /** Rows of its input that have a place at a time, and their bytes; 0 where the whole map or a slot has one. */
   readonly ringRows: number;
   readonly ringBytes: number;
+  /** All weights and records; weights that do not stay are loaded again and again into slots. */
   readonly weightBytes: number;
+  readonly weightsStay: boolean;
   readonly recordBytes: number;
 }
 
@@ -38,10 +40,6 @@ export interface FusionExplanation {
   readonly steps: readonly FusedStep[];
   /** Channels of the pass' output that stay on chip for the next pass. */
   readonly outputKept: number;
-  /** The step behind the pass, if there is one: what it would add to the buffers that a pass holds all of. */
-  readonly next:
-    | { readonly step: Step; readonly weightBytes: number; readonly recordBytes: number }
-    | undefined;
   /** Simulated, of this pass alone. */
   readonly passCycles: number;
   readonly passDramBytes: number;
@@ -100,12 +98,10 @@ export async function explainFusion(
   const runnerUp = await simulated(best.steps);
   const layerByLayer = await simulated(planInDram(plain, machine, values));
   const { startCycle, endCycle, dram } = chosen.passes[pass]!;
-  const next = program.steps[end]?.step;
   return {
     fusedBy: tiled.length > 1 ? tiled[0]!.places?.fusedBy : undefined,
     steps: tiled.map((one) => fusedStep(one, values)),
     outputKept,
-    next: next && { step: next, ...residentBytes(next, values) },
     passCycles: endCycle - startCycle,
     passDramBytes: dram.readBytes + dram.writeBytes,
     chosen: chosen.outcome,
@@ -128,12 +124,13 @@ function fusedStep({ step, tiling, places }: TiledStep, values: ValueSizes): Fus
     inputKept: end - first,
     ringRows,
     ringBytes: step.inputShape[0] * ringRows * tiling.rowPitch,
-    ...residentBytes(step, values),
+    weightsStay: tiling.weightsResident,
+    ...parameterBytes(step, values),
   };
 }
 
 /** Bytes of all weights and records of a step. */
-function residentBytes(step: Step, values: ValueSizes): { weightBytes: number; recordBytes: number } {
+function parameterBytes(step: Step, values: ValueSizes): { weightBytes: number; recordBytes: number } {
   const work = workloadOf(step);
   const all = { firstGroup: 0, groups: work.groups, firstFilter: 0, filters: work.filtersPerGroup };
   return {

