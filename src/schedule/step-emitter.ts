@@ -90,7 +90,8 @@ export class StepEmitter {
   private readonly commands: TileEmitter;
   private readonly featureBase: number;
   private readonly planePitch: number;
-  private readonly loadedInputs = new Set<string>();
+  /** By piece: the input row up to which it is loaded. */
+  private readonly loadedRows = new Map<string, number>();
   private readonly operands: Operands[] = [];
   private readonly storeOfSlot: number[];
   private lastLoad = none;
@@ -200,10 +201,7 @@ export class StepEmitter {
     if (inputSlot < 0) {
       ({ slot: inputSlot, freeAfter } = this.inputs.claim(slotPiece));
     }
-    if (!this.loadedInputs.has(inputPiece)) {
-      this.loadedInputs.add(inputPiece);
-      this.loadInput(item, tile, chunk, inputSlot, freeAfter);
-    }
+    this.loadInput(item, inputPiece, inputSlot, freeAfter);
     this.inputs.use(inputSlot, compute);
 
     let parameterSlot = 0;
@@ -235,11 +233,19 @@ export class StepEmitter {
     this.operands.push({ inputSlot, weightSlot, parameterSlot, load: this.lastLoad });
   }
 
-  private loadInput(item: Item, tile: FilterTile, chunk: RowRange, slot: number, freeAfter: number): void {
+  /** Loads what an item reads of a piece of the input and is not there yet. */
+  private loadInput(item: Item, piece: string, slot: number, freeAfter: number): void {
     const { step, work, sizes } = this;
     const { tiling, places } = this.tiled;
+    const band = this.bandInput(item.band);
+    const loaded = this.loadedRows.get(piece) ?? band.first;
+    const end = this.rowsWanted(item, band);
+    if (end <= loaded) return;
+    this.loadedRows.set(piece, end);
+    const rows = { first: loaded, end };
+    const tile = sizes.tiles[item.tile]!;
+    const chunk = sizes.chunks[item.chunk]!;
     const [channels] = step.inputShape;
-    const rows = this.bandInput(item.band);
     const first = tiling.inputResident
       ? work.groups > 1
         ? 0
@@ -260,12 +266,30 @@ export class StepEmitter {
           input,
           rows,
           part,
-          base + slotChannel * this.planePitch,
+          base + slotChannel * this.planePitch + (rows.first - band.first) * tiling.rowPitch,
           this.planePitch,
-          freeAfter,
+          rows.first === band.first ? freeAfter : none,
         );
       }
     });
+  }
+
+  /**
+   * The input row up to which a band is loaded for an item. Where the array waits for the load, at the start of a step and with
+   * one slot, rows come in portions for 1, 2, 4.. tiles of rows, so that it waits for the first alone; else all at once.
+   */
+  private rowsWanted(item: Item, band: RowRange): number {
+    const { tiling } = this.tiled;
+    const isFirst = item.band === 0 && (tiling.inputResident || (item.tile === 0 && item.chunk === 0));
+    const isPlanar = this.step.inputs.some((input) => this.layout.planarMaps.has(input));
+    if (!(isFirst || tiling.inputSlots === 1) || isPlanar || this.work.operands > 1) return band.end;
+    const output = this.sizes.bands[item.band]!;
+    const tilesBefore = (item.rows.first - output.first) / tiling.tileRows;
+    const tiles = 2 ** Math.floor(Math.log2(tilesBefore + 1) + 1) - 1;
+    const last = Math.min(output.end, output.first + tiles * tiling.tileRows);
+    if (last === output.end) return band.end;
+    return inputRowsFor(this.step, this.work, convolvedRowsFor(this.step, { first: output.first, end: last }))
+      .end;
   }
 
   /** The table is the same for all tiles: it is loaded with the first records. */
@@ -298,7 +322,7 @@ export class StepEmitter {
 
   /** Emits a tile, and the transfer of its output when it is complete. */
   private emitTile(item: Item, index: number): void {
-    const { work, sizes } = this;
+    const { step, work, sizes } = this;
     const { tiling } = this.tiled;
     const operands = this.operands[index]!;
     const tile = sizes.tiles[item.tile]!;
@@ -307,15 +331,20 @@ export class StepEmitter {
     const outputSlot = this.finishedTiles % tiling.outputSlots;
     const firstChannel = tiling.inputResident ? tile.firstGroup * work.channelsPerGroup + chunk.first : 0;
     const isLate = isLast && this.isLate(item.tile);
+    const inputRows = inputRowsFor(step, work, convolvedRowsFor(step, item.rows));
+    const firstRow = inputRows.first - this.bandInput(item.band).first;
     const placed: PlacedTile = {
       tile,
       chunk,
       accumulateIn: item.chunk > 0,
       isLast,
       rows: item.rows,
-      inputRows: this.bandInput(item.band),
+      inputRows,
       featureAddress:
-        this.featureBase + operands.inputSlot * sizes.inputSlotBytes + firstChannel * this.planePitch,
+        this.featureBase +
+        operands.inputSlot * sizes.inputSlotBytes +
+        firstChannel * this.planePitch +
+        firstRow * tiling.rowPitch,
       planePitch: this.planePitch,
       ringRow: 0,
       weightAddress: operands.weightSlot * sizes.weightSlotBytes,

@@ -111,6 +111,13 @@ function inputRowsRead(step: Step, work: Workload, bandRows: number): number {
   return rows;
 }
 
+/** Input rows of a step's first `rows` output rows. */
+function firstTileRows(step: Step, work: Workload, rows: number): number {
+  const end = Math.min(rows, step.outputShape[1]);
+  const input = inputRowsFor(step, work, convolvedRowsFor(step, { first: 0, end }));
+  return input.end - input.first;
+}
+
 /** The most input rows any band of `bandRows` output rows needs. */
 function tallestInput(step: Step, work: Workload, bandRows: number): number {
   let known = tallestInputs.get(step);
@@ -656,7 +663,14 @@ export function estimateCost(
   // only the first transfer is exposed.
   const pieceCount = bandCount * chunkCount * (tiling.inputResident ? 1 : tileCount);
   const reusesSlot = tiling.inputSlots === 1 && (tiling.inputResident ? bandCount : pieceCount) > 1;
-  const exposedInputs = Math.max(inputBytes * cyclesPerByte, inputBeats) * (reusesSlot ? 1 : 1 / pieceCount);
+  const pieceLoad = Math.max(inputBytes * cyclesPerByte, inputBeats) / pieceCount;
+  // The first filter tile has a resident band loaded; the others find it there.
+  const pieceCompute = compute / pieceCount / (tiling.inputResident ? tileCount : 1);
+  const exposedPiece =
+    work.operands > 1 || isWhole
+      ? pieceLoad
+      : portionedWait(step, work, tiling, { load: pieceLoad, compute: pieceCompute, tilesPerBand });
+  const exposedInputs = exposedPiece * (reusesSlot ? pieceCount : 1);
   const exposedWeights =
     !tiling.weightsResident && tiling.weightSlots === 1 ? weightBytes * cyclesPerByte : 0;
   const exposedCycles = exposedInputs + exposedWeights + 2 * latency;
@@ -672,6 +686,25 @@ export function estimateCost(
     weightBytes,
     outputBytes,
   };
+}
+
+/**
+ * Cycles the array waits for a band that comes in portions of 1, 2, 4.. tiles of rows: for the first tile's rows, and for every
+ * portion as much as its load takes longer than the one before computes.
+ */
+function portionedWait(
+  step: Step,
+  work: Workload,
+  { tileRows, bandRows }: Tiling,
+  { load, compute, tilesPerBand }: { load: number; compute: number; tilesPerBand: number },
+): number {
+  const first = (load * firstTileRows(step, work, tileRows)) / tallestInput(step, work, bandRows);
+  let wait = first;
+  for (let tiles = 2, done = 1; done < tilesPerBand; done += tiles, tiles *= 2) {
+    const share = Math.min(tiles, tilesPerBand - done) / tilesPerBand;
+    wait += Math.max(0, load * share - (compute * tiles) / 2 / tilesPerBand);
+  }
+  return Math.min(load, wait);
 }
 
 /**

@@ -1,8 +1,8 @@
 /**
  * Less of a resource never makes a shipped model faster: half the feature buffer, columns, rows or bandwidth of edge-256.
  *
- * The search weighs bytes beside cycles (`trafficWeight`), so a larger feature buffer may buy less traffic with cycles: of the
- * feature buffer it is what the search weighs that never improves, and a layer that gets faster must move more bytes.
+ * The search weighs bytes beside cycles (`trafficWeight`), so a larger feature buffer may buy less traffic with a few cycles; what
+ * it weighs never improves with half of it, and cycles by no more than a phase of refresh.
  */
 import { describe, expect, it } from 'vitest';
 import { sum } from '../../src/core/integers.ts';
@@ -25,7 +25,7 @@ const ideal: MachineConfig = {
     capacityMiB: 1024,
   },
 };
-/** Two refreshes (tRFC, 72 cycles each): the same layer at another time may meet one more at its beginning and its end. */
+/** Two refreshes (tRFC, 72 cycles each): the same work at another time may meet one more at its beginning and its end. */
 const phaseCycles = 144;
 
 interface Outcome {
@@ -105,13 +105,7 @@ describe.each(models)('%s', (model) => {
 
       const half = await run(network, halfFeature(machine), fusion);
       expect(weighed(half, machine)).toBeGreaterThanOrEqual(weighed(whole, machine));
-      // Fused layers are other passes on another machine, so only the whole can be compared.
-      if (fusion) return;
-      half.layers.forEach(({ cycles, bytes }, layer) => {
-        const before = whole.layers[layer]!;
-        if (bytes <= before.bytes)
-          expect(cycles, `layer ${layer}`).toBeGreaterThan(before.cycles - phaseCycles);
-      });
+      expect(half.cycles, 'halfFeature').toBeGreaterThan(whole.cycles - phaseCycles);
     },
   );
 });
