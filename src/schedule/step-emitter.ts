@@ -133,8 +133,10 @@ export class StepEmitter {
   emitTiles(): void {
     // The last tile whose loads are out. They run ahead of the computes by one tile that needs any, never more:
     // the load queue must not fill up with transfers that wait for computes behind them.
-    // (The operands of a sum may be more than a queue holds: with one slot for them they would all wait like that.)
-    const runsAhead = this.work.operands === 1 || this.tiled.tiling.inputSlots > 1;
+    // (The operands of a sum, and the channels of a band of a map that lies plane by plane, may be more than a queue holds: with
+    // one slot for them they would all wait like that.)
+    const isManyLoads = this.work.operands > 1 || (this.isPlanar && this.sizes.bands.length > 1);
+    const runsAhead = !isManyLoads || this.tiled.tiling.inputSlots > 1;
     let loadedUpTo = -1;
     this.items.forEach((item, index) => {
       if (this.operands.length <= index) this.emitLoads(index);
@@ -177,6 +179,11 @@ export class StepEmitter {
     const late = this.tiled.places?.lateMaps;
     const maps = tileMaps(this.step, this.work, this.sizes.tiles[tile]!);
     return late !== undefined && maps.first >= late.first && maps.end <= late.end;
+  }
+
+  /** Whether an input lies in DRAM plane by plane. */
+  private get isPlanar(): boolean {
+    return this.step.inputs.some((input) => this.layout.planarMaps.has(input));
   }
 
   private bandInput(band: number): RowRange {
@@ -281,8 +288,7 @@ export class StepEmitter {
   private rowsWanted(item: Item, band: RowRange): number {
     const { tiling } = this.tiled;
     const isFirst = item.band === 0 && (tiling.inputResident || (item.tile === 0 && item.chunk === 0));
-    const isPlanar = this.step.inputs.some((input) => this.layout.planarMaps.has(input));
-    if (!(isFirst || tiling.inputSlots === 1) || isPlanar || this.work.operands > 1) return band.end;
+    if (!(isFirst || tiling.inputSlots === 1) || this.isPlanar || this.work.operands > 1) return band.end;
     const output = this.sizes.bands[item.band]!;
     const tilesBefore = (item.rows.first - output.first) / tiling.tileRows;
     const tiles = 2 ** Math.floor(Math.log2(tilesBefore + 1) + 1) - 1;
