@@ -22,9 +22,11 @@ import { Draw } from './comparison.test-helper.ts';
 import { relativeError } from './import.test-helper.ts';
 import { runModel } from './onnx-file.test-helper.ts';
 
-const draw = new Draw(91);
-const inputOf = ({ input: { shape } }: Graph) =>
-  Float32Array.from({ length: shape[0] * shape[1] * shape[2] }, () => draw.real(-1, 1));
+/** The same for every test that asks, whatever ran before it. */
+const inputOf = ({ input: { shape } }: Graph, seed = 91) => {
+  const draw = new Draw(seed);
+  return Float32Array.from({ length: shape[0] * shape[1] * shape[2] }, () => draw.real(-1, 1));
+};
 
 /** What ONNX Runtime makes of a file; undefined for poolings that it refuses (more padding than window). */
 async function runtime({ input }: Graph, bytes: Uint8Array, values: Float32Array) {
@@ -175,7 +177,7 @@ describe('a map that a layer sees under another shape', () => {
 
 async function quantised(graph: Graph, numbers: NumberOptions, seed: number): Promise<QuantisedNetwork> {
   const parameters = seededParameters(graph, seed);
-  const ranges = calibrate(await loadTensorflow(), graph, parameters, [inputOf(graph)]);
+  const ranges = calibrate(await loadTensorflow(), graph, parameters, [inputOf(graph, 92)]);
   return quantise(layerNetwork(graph), parameters, ranges, numbers);
 }
 
@@ -264,7 +266,7 @@ describe('quantised networks', () => {
     expect(networks).toBeGreaterThan(30);
     expect(worst).toBeLessThanOrEqual(1);
     // Sums of 16-bit products are more than a float32 holds, which is what ONNX Runtime sums them in.
-    expect(different / values).toBeLessThanOrEqual(name === '16 bits' ? 1e-4 : 0);
+    expect(different / values).toBeLessThanOrEqual(name === '16 bits' ? 2e-4 : 0);
     console.log(
       `${name}: ${networks} networks, ${exact} equal bit for bit; without means ${different} of ${values} values differ, by at most ${worst}`,
     );
