@@ -1,4 +1,6 @@
 /** `condensim import`: a network file of another tool as a model file and a weight file of ours. */
+import { existsSync } from 'node:fs';
+import { basename, extname } from 'node:path';
 import type { Command } from 'commander';
 import { InputError } from '../core/diagnostics.ts';
 import { writeModel } from '../export/model/model.ts';
@@ -9,7 +11,7 @@ import { addCommand, dimOption, weightsOption } from './options.ts';
 import type { Output } from './output.ts';
 
 interface ImportOptions {
-  readonly out: string;
+  readonly out?: string;
   readonly weights?: string;
   readonly dim?: ReadonlyMap<string, number>;
 }
@@ -22,17 +24,18 @@ export function addImport(program: Command, output: Output): void {
     `a network (${names}, or a model file) as a model file and its weights, or a SCALE-Sim configuration as a machine file`,
   )
     .argument('<file>', 'the network or machine')
-    .requiredOption(
+    .option(
       '--out <file>',
-      'the model file to write, M.yaml, with weights in M.safetensors beside it; or the machine file',
+      "the model file to write, M.yaml, with weights in M.safetensors beside it; or the machine file (default: the file's name with .yaml, here, if there is none yet)",
     )
     .addOption(weightsOption())
     .addOption(dimOption())
     .action((file: string, options: ImportOptions) => {
       const machine = convertMachineFile(file);
+      const { out = usualName(file) } = options;
       if (machine !== undefined) {
-        writeMachine(machine, file, options);
-        output.note(`${options.out}: written`);
+        writeMachine(machine, file, out, options);
+        output.note(`${out}: written`);
         return;
       }
       const { graph, given, parameters, hasWeights } = loadNetwork(
@@ -45,13 +48,20 @@ export function addImport(program: Command, output: Output): void {
         throw new InputError('holds no weights, expected --weights <file> too', { file });
       }
       const network = { graph, ...(hasWeights && { parameters }), ...(given && { given }) };
-      for (const path of writeModel(network, options.out)) {
+      for (const path of writeModel(network, out)) {
         output.note(`${path}: written`);
       }
     });
 }
 
-function writeMachine(text: string, file: string, { out, weights, dim }: ImportOptions): void {
+/** Where a file goes that has no name of its own: nothing there may be lost. */
+function usualName(file: string): string {
+  const name = `${basename(file, extname(file))}.yaml`;
+  if (existsSync(name)) throw new InputError('is there already, expected --out <file>', { file: name });
+  return name;
+}
+
+function writeMachine(text: string, file: string, out: string, { weights, dim }: ImportOptions): void {
   if (!/[^/\\]\.ya?ml$/i.test(out)) {
     throw new InputError('expected a name that ends in .yaml', { file: out });
   }

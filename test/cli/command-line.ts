@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
 import { run } from '../../src/cli/main.ts';
 
 export interface Outcome {
@@ -29,6 +30,22 @@ export async function condensim(...argv: string[]): Promise<Outcome> {
     },
   });
   return { code, stdout, stderr };
+}
+
+/** Runs in this process what must succeed without a word on stderr; returns stdout. */
+export async function ok(...argv: string[]): Promise<string> {
+  const { code, stdout, stderr } = await condensim(...argv);
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+  return stdout;
+}
+
+/** Runs in this process what must be refused in one line and write nothing to stdout; returns that line. */
+export async function refused(...argv: string[]): Promise<string> {
+  const { code, stdout, stderr } = await condensim(...argv);
+  expect([code, stdout]).toEqual([2, '']);
+  expect(stderr.trim().split('\n').length).toBe(1);
+  return stderr;
 }
 
 /** Runs the real thing; `lines`: close its stdout after so many lines, as `head` does. */

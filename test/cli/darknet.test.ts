@@ -4,24 +4,10 @@ import { seededPicture } from '../../src/detect/picture.ts';
 import { writePng } from '../../src/import/picture.ts';
 import type { DetectionReport } from '../../src/report/detection-table.ts';
 import type { RunReport } from '../../src/report/run-report.ts';
-import { condensim, edge256, scratch } from './command-line.ts';
+import { edge256, ok, refused, scratch } from './command-line.ts';
 import { darknetWeights } from './networks.test-helper.ts';
 
 const machine = ['--hw', edge256];
-
-async function ok(...argv: string[]): Promise<string> {
-  const { code, stdout, stderr } = await condensim(...argv);
-  expect(stderr).toBe('');
-  expect(code).toBe(0);
-  return stdout;
-}
-
-async function refused(...argv: string[]): Promise<string> {
-  const { code, stderr } = await condensim(...argv);
-  expect(code).toBe(2);
-  expect(stderr.trim().split('\n').length).toBe(1);
-  return stderr;
-}
 
 const conv = (filters: number, size = 3) =>
   `[convolutional]\nbatch_normalize=1\nfilters=${filters}\nsize=${size}\nstride=1\npad=1\nactivation=leaky\n`;

@@ -2,22 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { RunReport } from '../../src/report/run-report.ts';
-import { condensim, edge256, scratch } from './command-line.ts';
+import { edge256, ok, refused, scratch } from './command-line.ts';
 import { darknetCfg, quantisedOnnx, symbolicOnnx, tfjsModel } from './networks.test-helper.ts';
-
-async function ok(...argv: string[]): Promise<string> {
-  const { code, stdout, stderr } = await condensim(...argv);
-  expect(stderr).toBe('');
-  expect(code).toBe(0);
-  return stdout;
-}
-
-async function refused(...argv: string[]): Promise<string> {
-  const { code, stdout, stderr } = await condensim(...argv);
-  expect([code, stdout]).toEqual([2, '']);
-  expect(stderr.trim().split('\n').length).toBe(1);
-  return stderr;
-}
 
 async function simulated(model: string, ...more: string[]): Promise<RunReport> {
   return JSON.parse(await ok('simulate', '--model', model, '--hw', edge256, ...more, '--json')) as RunReport;

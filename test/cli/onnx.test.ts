@@ -3,17 +3,10 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RunReport } from '../../src/report/run-report.ts';
 import { encodeModel } from '../oracles/onnx-file.test-helper.ts';
-import { condensim, edge256, example, scratch, sharedFile, sharedIsHere } from './command-line.ts';
+import { condensim, edge256, example, ok, scratch, sharedFile, sharedIsHere } from './command-line.ts';
 import { quantisedOnnx, symbolicOnnx } from './networks.test-helper.ts';
 
 const machine = ['--hw', edge256];
-
-async function ok(...argv: string[]): Promise<string> {
-  const { code, stdout, stderr } = await condensim(...argv);
-  expect(stderr).toBe('');
-  expect(code).toBe(0);
-  return stdout;
-}
 
 async function simulated(model: string, ...more: string[]): Promise<RunReport> {
   return JSON.parse(await ok('simulate', '--model', model, ...machine, ...more, '--json')) as RunReport;

@@ -5,21 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readNetworkFile } from '../../src/import/formats.ts';
 import { layerNetwork } from '../../src/quant/layers.ts';
-import { condensim, edge256, projectFile, scratch } from './command-line.ts';
-
-async function ok(...argv: string[]): Promise<string> {
-  const { code, stdout, stderr } = await condensim(...argv);
-  expect(stderr).toBe('');
-  expect(code).toBe(0);
-  return stdout;
-}
-
-async function refused(...argv: string[]): Promise<string> {
-  const { code, stderr } = await condensim(...argv);
-  expect(code).toBe(2);
-  expect(stderr.trim().split('\n').length).toBe(1);
-  return stderr;
-}
+import { condensimProcess, edge256, ok, projectFile, refused, scratch } from './command-line.ts';
 
 const convolutions =
   'Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,\n';
@@ -86,7 +72,7 @@ describe('a topology', () => {
   });
 
   it('has a line a layer in the model file', async () => {
-    const yaml = scratch('lines.yaml');
+    const yaml = scratch('nameless.yaml');
     await ok('import', scratch('lines.csv', small), '--out', yaml, '--quiet');
     expect(parse(readFileSync(yaml, 'utf8')).layers).toEqual([
       {
@@ -344,5 +330,34 @@ describe('topologies that come along', () => {
     const network = layerNetwork(graph);
     expect(network.layers.length).toBe(layers);
     expect(network.macs).toBe(macs);
+  });
+});
+
+describe('without a name for what it writes', () => {
+  it('import takes the name of the file, and writes over nothing', async () => {
+    const csv = scratch('unnamed/own-name.csv', small);
+    const out = scratch('own-name.yaml');
+    const first = await condensimProcess(['import', csv]);
+    expect([first.code, first.stdout, first.stderr]).toEqual([0, '', '']);
+    const written = readFileSync(out, 'utf8');
+    expect(written).toContain('Conv2');
+    const again = await condensimProcess(['import', csv]);
+    expect(again.code).toBe(2);
+    expect(again.stderr).toBe('own-name.yaml: is there already, expected --out <file>\n');
+    expect(readFileSync(out, 'utf8')).toBe(written);
+  });
+});
+
+describe('a machine of another dataflow', () => {
+  it.each(['rtl', 'area', 'cosim'])('has no RTL, says %s, and which field it is', async (command) => {
+    const yaml = scratch('ws.yaml');
+    const cfg =
+      '[general]\nrun_name = array\n[architecture_presets]\nArrayHeight: 8\nArrayWidth: 8\nIfmapSramSzkB: 64\n' +
+      'FilterSramSzkB: 64\nOfmapSramSzkB: 64\nBandwidth: 10\nDataflow: ws\n[run_presets]\nInterfaceBandwidth: CALC\n';
+    await ok('import', scratch('ws.cfg', cfg), '--out', yaml, '--quiet');
+    const more = command === 'rtl' ? ['--out', scratch('ws-rtl')] : [];
+    expect(await refused(command, '--hw', yaml, ...more)).toMatch(
+      /array: peArray\.dataflow: there is no RTL of dataflow weight-stationary, expected output-stationary/,
+    );
   });
 });

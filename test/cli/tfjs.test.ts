@@ -1,23 +1,9 @@
 /** TensorFlow.js layers models through the commands. */
 import { describe, expect, it } from 'vitest';
 import type { RunReport } from '../../src/report/run-report.ts';
-import { condensim, edge256, scratch } from './command-line.ts';
+import { edge256, ok, refused, scratch } from './command-line.ts';
 
 const machine = ['--hw', edge256];
-
-async function ok(...argv: string[]): Promise<string> {
-  const { code, stdout, stderr } = await condensim(...argv);
-  expect(stderr).toBe('');
-  expect(code).toBe(0);
-  return stdout;
-}
-
-async function refused(...argv: string[]): Promise<string> {
-  const { code, stderr } = await condensim(...argv);
-  expect(code).toBe(2);
-  expect(stderr.trim().split('\n').length).toBe(1);
-  return stderr;
-}
 
 type Config = Readonly<Record<string, unknown>>;
 

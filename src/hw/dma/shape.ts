@@ -49,12 +49,13 @@ export interface DmaShape {
 /** Throws an `InputError` that names the field where the machine is one the Verilog cannot express. */
 export function dmaShape(machine: MachineConfig): DmaShape {
   const { dma, sequencer, postProcessing } = machine;
+  // First: what kind of array and memory there is RTL of.
+  const { feature, weights, parameters, output, stored } = computeShape(machine);
   if (dma.descriptorCycles < 2) {
     throw new InputError(
       `dma.descriptorCycles is ${dma.descriptorCycles}, expected at least 2: the Verilog decodes a transfer and reads the first beat`,
     );
   }
-  const { feature, weights, parameters, output, stored } = computeShape(machine);
   const port = (
     name: WordPort['name'],
     banks: number,
